@@ -1,6 +1,7 @@
-//! The layer of TCP clients: each case gets a fresh image on a free port, or runs the tool.
+//! The test layer `tcp`: clients over TCP. Each case gets a newly booted image on a free port, or runs the
+//! tool.
 //!
-//! A new case is one line in [`CASES`] and a function in a file of this folder.
+//! To add a case, add a line to [`CASES`] and a function to a file in this folder.
 
 mod abuse;
 mod bad_input;
@@ -45,7 +46,7 @@ use case::{Drive, TcpCase, crowd, guest, guest_by_user, guest_on, guest_with, to
 use subject::{Setup, Subject};
 use tool::Tool;
 
-/// The case that covers most of the service.
+/// The name of the case that covers most of the service.
 const CONVERSATION: &str = "the README's conversation";
 
 const CASES: &[TcpCase] = &[
@@ -100,7 +101,7 @@ const fn uses_of(name: &'static str, network: NetRequest) -> TcpCase {
     TcpCase { name, drive: Drive::Guest(setup, uses::run) }
 }
 
-/// Runs the cases whose names contain a text.
+/// Runs the cases whose names contain `filter`.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     if ["redis-cli", "passt"].iter().any(|name| process::find(name).is_none()) {
         // If the packages cannot be installed, the cases that need them are skipped.
@@ -124,19 +125,19 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     run_cases(bed, |case| case.name.contains(filter))
 }
 
-/// Runs the conversation, if its name contains a text.
+/// Runs the case of the README's conversation, if its name contains `filter`.
 pub(super) fn converse(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     run_cases(bed, |case| case.name == CONVERSATION && case.name.contains(filter))
 }
 
-/// Runs the cases that have their own guest with one CPU again, on two CPUs.
+/// Runs the cases that boot a guest with one CPU again, on guests with two CPUs.
 pub(super) fn run_on_two(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     let bed = TestBed { cpus: 2, ..*bed };
     let has_one = |case: &TcpCase| matches!(case.drive, Drive::Guest(setup, _) if setup.cpus == 1);
     run_cases(&bed, |case| has_one(case) && case.name.contains(filter))
 }
 
-/// Runs the chosen cases.
+/// Runs the cases for which `is_chosen` returns `true`.
 fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&TcpCase) -> bool) -> anyhow::Result<Tally> {
     let programs = Programs::prepare(bed)?;
     let mut tally = Tally::default();
@@ -150,7 +151,7 @@ fn run_cases(bed: &TestBed<'_>, is_chosen: impl Fn(&TcpCase) -> bool) -> anyhow:
     Ok(tally)
 }
 
-/// Runs a longer load that checks every byte.
+/// Runs a longer load in which every byte is checked.
 pub(super) fn load(bed: &TestBed<'_>) -> anyhow::Result<()> {
     load::verified_for(&Tool::new(bed.workspace, bed.runtime), load::LONGER)
 }
@@ -171,7 +172,8 @@ fn run_case(programs: &Programs<'_>, case: &TcpCase) -> anyhow::Result<()> {
     }
 }
 
-/// Runs a test on a thread that leaves the host's network if possible; the other threads stay in it.
+/// Runs a test on a thread that leaves the host's network if that is possible. All other threads stay in the
+/// host's network.
 fn apart(run: impl FnOnce(GuestLink) -> anyhow::Result<()> + Send) -> anyhow::Result<()> {
     let thread = || {
         let network = load_network::choose(LoadNetRequest::Auto)?.network;

@@ -1,7 +1,7 @@
-//! Many clients that abuse the service, and one that works normally at the same time.
+//! Abuses the service with many clients, while one client works normally.
 //!
-//! Abuse byte by byte, and with sockets that never answer, is also tested without QEMU: `cuts`, `large`,
-//! `crowd` and `http/hostile` of `app/tests/loopback`.
+//! Abuse byte by byte, and with sockets that never answer, is also tested without QEMU, by `cuts`, `large`,
+//! `crowd` and `http/hostile` in `app/tests/loopback`.
 
 mod bystander;
 mod flood;
@@ -22,18 +22,18 @@ pub(super) use flood::damaged;
 use bystander::Bystander;
 use phase::{LoopTurns, Phase};
 
-/// Places for 200 clients and the monitoring connections.
+/// Enough places for 200 clients and the connections of the test itself.
 pub(super) const CLIENTS: &str = "clients=256";
 
-/// Allowed growth of the memory of the image, in percent.
+/// Maximum growth of the image's memory during all abuses, in percent.
 const GROWTH_PERCENT: u64 = 10;
-/// One of this many turns may take over 2 ms: a purge of 4096 lazy areas does.
+/// At most one in this number of turns may take longer than 2 ms. A purge of 4096 lazy areas takes that long.
 const TURNS_PER_LONG: u64 = 5000;
 
-/// An abuse of the image.
+/// A function that abuses the image.
 type Abuse = fn(&Subject) -> anyhow::Result<()>;
 
-/// The abuses, in this order.
+/// The abuses, in the order in which they run.
 const ABUSES: &[(&str, Abuse)] = &[
     ("every split of a conversation", pieces::splits),
     ("broken requests by 8 at once", pieces::broken),
@@ -75,7 +75,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the frames of the heap and of the library's metadata.
+/// Returns the numbers of frames of the heap and of the library's metadata.
 fn held(observer: &mut Client) -> anyhow::Result<[(&'static str, u64); 2]> {
     let heap = reports::stat(observer, "frames_heap")?;
     Ok([("frames_heap", heap), ("frames_slabs", reports::stat(observer, "frames_slabs")?)])

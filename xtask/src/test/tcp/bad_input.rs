@@ -1,6 +1,6 @@
-//! Malformed requests, each with its exact reply.
+//! Sends malformed requests, and compares each reply with the exact expected one.
 //!
-//! Every input has its own connection, and another connection must stay usable throughout.
+//! Each malformed request has its own connection. Another connection must stay usable throughout the test.
 
 mod rows;
 
@@ -16,10 +16,10 @@ use crate::test::reports;
 
 use rows::{BadInput, ConnectionEnd};
 
-/// Time limit of the reply to one input.
+/// Maximum time of the reply to one malformed request.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Sends every input and compares every reply.
+/// Sends every malformed request, and compares every reply.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut witness = subject.connect()?;
     let before = reports::baseline(&mut witness)?;
@@ -41,7 +41,8 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     subject.settle(&mut witness, &before)
 }
 
-/// Sends every input that ends its connection, without checks of other connections.
+/// Sends every malformed request after which the image closes the connection. Other connections are not
+/// checked.
 pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
     for row in rows::all().iter().filter(|row| row.end == ConnectionEnd::Closes) {
         let actual = exchange(address, row).with_context(|| row.about)?;
@@ -50,16 +51,16 @@ pub(super) fn flood(address: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends an input; returns all bytes that arrive until the connection ends.
+/// Sends one malformed request. Returns all bytes that the connection receives.
 fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    // The image may close while the rest is still being sent.
+    // The image may close the connection while the rest of the request is still being sent.
     let sent = stream.write_all(&row.bytes);
     if row.end == ConnectionEnd::Stays {
         sent?;
-        // This reply shows whether the image has closed; then the client closes.
+        // The reply to this `PING` shows whether the image has closed the connection.
         stream.write_all(b"*1\r\n$4\r\nPING\r\n")?;
         let mut actual = read_until(&mut stream, b"+PONG\r\n")?;
         actual.truncate(actual.len() - b"+PONG\r\n".len());
@@ -70,7 +71,7 @@ fn exchange(address: SocketAddr, row: &BadInput) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&actual).into_owned())
 }
 
-/// Reads until the connection ends, or until the bytes end with the expected ones.
+/// Reads until the connection ends, or until the received bytes end with `wanted`.
 fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
@@ -79,7 +80,7 @@ fn read_until(stream: &mut TcpStream, wanted: &[u8]) -> anyhow::Result<Vec<u8>> 
             Ok(0) if wanted.is_empty() => return Ok(bytes),
             Ok(0) => bail!("closed after {:?}", String::from_utf8_lossy(&bytes)),
             Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            // A server that closes with unread bytes resets the connection.
+            // A server that closes a connection with unread bytes resets the connection.
             Err(error) if error.kind() == ErrorKind::ConnectionReset && wanted.is_empty() => {
                 return Ok(bytes);
             }

@@ -1,4 +1,4 @@
-//! `redis-benchmark` as a load, and the image's counters afterwards.
+//! Uses `redis-benchmark` as a load, and checks the image's counters afterwards.
 
 use std::process::Command;
 use std::time::Duration;
@@ -18,27 +18,28 @@ const LIMIT: Duration = Duration::from_secs(180);
 const CLIENTS: &str = "50";
 const STOCK_ROUNDS: usize = 6;
 const DEEP_ROUNDS: usize = 3;
-/// Number of names: a random choice of 1000 leaves some unused.
+/// Number of names. It is small, so that a random choice of names leaves some of them unused.
 const NAMES: &str = "1000";
-/// Frees share a flush: a purge every 10 ms, and requests that take at most 1 ms.
+/// Minimum number of requests per purge: purges are at least 10 ms apart, and a request takes at most 1 ms.
 const REQUESTS_OF_A_PURGE: u64 = 10;
 
-/// Replaces 200,000 regions, with 16 requests in flight; allocation failures would be nulls.
+/// Replaces 200,000 regions with 16 requests in flight. Allocation failures would be nulls.
 pub(super) fn soft(subject: &Subject) -> anyhow::Result<()> {
     load(subject, "16", 200_000, &["SOFT"])
 }
 
-/// As [`soft`], but an allocation failure would end the benchmark.
+/// Does the same as [`soft`], but an allocation failure would end the benchmark.
 pub(super) fn hard(subject: &Subject) -> anyhow::Result<()> {
     load(subject, "16", 200_000, &[])
 }
 
-/// Runs with one request in flight for each client.
+/// Replaces regions with one request in flight for each client.
 pub(super) fn unpipelined(subject: &Subject) -> anyhow::Result<()> {
     load(subject, "1", 50_000, &["SOFT"])
 }
 
-/// Runs its own tests one after the other: 50 clients end, and 50 others connect at the same time.
+/// Runs the standard tests of `redis-benchmark` one after the other. At the change of tests, 50 clients end
+/// while 50 others connect.
 pub(super) fn stock(subject: &Subject) -> anyhow::Result<()> {
     require(subject)?;
     for _ in 0..STOCK_ROUNDS {
@@ -54,16 +55,16 @@ pub(super) fn stock(subject: &Subject) -> anyhow::Result<()> {
     reports::check(&mut client).map(|_| ())
 }
 
-/// The warning of Redis about `-k 0`.
+/// The warning that Redis's benchmark prints about `-k 0`.
 const OWN_WARNING: &str = "WARNING: Keepalive disabled. ";
 
-/// Runs 200 clients, on one thread and on two, and with 64 requests in flight for each.
+/// Runs 200 clients, on one thread and on two, and with 64 requests in flight for each client.
 pub(super) fn many(subject: &Subject) -> anyhow::Result<()> {
     require(subject)?;
     let more = ["-c", "200", "-r", "1000"];
     run(subject, &more, "ping,set,get", 20_000)?;
     run(subject, &[&more[..], &["--threads", "2"]].concat(), "set,get", 20_000)?;
-    // passt of 2023 does not report that some clients have ended, so the next ones find no free place.
+    // passt of 2023 does not report that some clients have ended, so the next clients find no free place.
     if subject.network() != Network::Passt {
         for _ in 0..DEEP_ROUNDS {
             run(subject, &[&more[..], &["-P", "64"]].concat(), "ping,set,get", 64_000)?;
@@ -83,8 +84,8 @@ pub(super) fn many(subject: &Subject) -> anyhow::Result<()> {
     reports::check(&mut client).map(|_| ())
 }
 
-/// Runs with 64 requests in flight, with values of 16 KiB, and with a connection for every request: each of
-/// them is too much for passt of 2023.
+/// Runs 64 requests in flight, values of 16 KiB, and a connection for each request. passt of 2023 cannot
+/// handle any of these loads.
 pub(super) fn few(subject: &Subject) -> anyhow::Result<()> {
     require_program()?;
     run(subject, &["-c", "4", "-P", "64", "-r", "1000"], "ping,set,get", 64_000)?;
@@ -99,7 +100,7 @@ pub(super) fn few(subject: &Subject) -> anyhow::Result<()> {
     reports::check(&mut client).map(|_| ())
 }
 
-/// Runs some of its own tests; all requests must succeed, without a warning.
+/// Runs some standard tests of `redis-benchmark`. All requests must succeed, without a warning.
 fn run(subject: &Subject, more: &[&str], tests: &str, requests: u64) -> anyhow::Result<String> {
     let names = tests.split(',').map(str::to_uppercase).collect::<Vec<_>>();
     let served = |names: &[String]| {
@@ -163,7 +164,7 @@ fn load(subject: &Subject, depth: &str, requests: u64, more: &[&str]) -> anyhow:
     ensure!(made == requests, "{made} allocations for {requests} requests");
     ensure!(after.failed == before.failed, "{} failed", after.failed - before.failed);
     ensure!((900..=1000).contains(&after.names), "{} names", after.names);
-    // Also if the loop becomes idle after every request.
+    // The limit holds even if the server loop becomes idle after every request.
     let purges = after.purges - before.purges;
     ensure!(purges * REQUESTS_OF_A_PURGE < requests, "{purges} purges for {requests} requests");
     reports::check(&mut client).map(|_| ())

@@ -1,4 +1,4 @@
-//! The layer of repeated boots, which detects faults that occur once in twenty boots.
+//! The test layer `boots`: boots the image repeatedly, to detect faults that occur once in twenty boots.
 
 use anyhow::ensure;
 
@@ -10,7 +10,7 @@ use crate::test::tally::Tally;
 
 /// Number of boots.
 const BOOTS: u32 = 50;
-/// More than one, because the start of an AP may fail.
+/// Number of CPUs. It is more than one, because the start of an AP may fail.
 const CPUS: u32 = 2;
 
 /// Boots the image repeatedly. Each boot must answer with all of its CPUs and pass an audit.

@@ -1,4 +1,4 @@
-//! The layer of the page in a real browser.
+//! The test layer `browser`: uses the page of the HTTP reports in a real browser.
 
 mod axe;
 mod driver;
@@ -25,7 +25,8 @@ use stage::BrowserStage;
 
 type BrowserStep = fn(&BrowserStage<'_>) -> anyhow::Result<()>;
 
-/// The parts of the test, in this order on one image: the second one makes 20,000 regions.
+/// The parts of the test, in the order in which they run on one image. The second part allocates 20,000
+/// regions.
 const STEPS: &[(&str, BrowserStep)] = &[
     ("names are shown as text while their regions live", names::run),
     ("20,000 regions are summed up", many::run),
@@ -36,7 +37,7 @@ const STEPS: &[(&str, BrowserStep)] = &[
     ("every screen is readable", screens::run),
 ];
 
-/// Runs the layer.
+/// Runs the layer `browser`.
 pub(crate) fn run(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     match programs() {

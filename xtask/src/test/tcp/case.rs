@@ -1,4 +1,4 @@
-//! A case of the layer, and its guest or the tool.
+//! A case of the layer `tcp`, which needs a guest or runs the tool.
 
 use super::subject::{Setup, Subject};
 use super::tool::Tool;
@@ -13,12 +13,12 @@ pub(super) struct TcpCase {
 /// The kind of a case.
 #[derive(Clone, Copy)]
 pub(super) enum Drive {
-    /// A fresh image.
+    /// A newly booted image with these settings.
     Guest(Setup, fn(&Subject) -> anyhow::Result<()>),
-    /// A fresh image for hundreds of simultaneous clients, with a kernel command line. It is in its own
-    /// network namespace if this user may make one.
+    /// A newly booted image for hundreds of simultaneous clients, with this kernel command line. The test
+    /// runs in a network namespace of its own if this user is permitted to create one.
     Crowd(&'static str, fn(&Subject) -> anyhow::Result<()>),
-    /// The tool itself.
+    /// A run of the tool, without a guest from this layer.
     Tool(fn(&Tool<'_>) -> anyhow::Result<()>),
 }
 
@@ -42,7 +42,8 @@ pub(super) const fn guest_on(
     TcpCase { name, drive: Drive::Guest(Setup { cpus, ..Setup::PLAIN }, run) }
 }
 
-/// Makes a case with large pieces and few clients: passt of 2023 may stall a connection with much data.
+/// Makes a case that transfers large pieces for few clients. It uses QEMU's user network, because passt of
+/// 2023 may stall a connection with much data.
 pub(super) const fn guest_by_user(
     name: &'static str,
     line: &'static str,

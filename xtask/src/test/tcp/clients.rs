@@ -1,4 +1,4 @@
-//! Many clients: idle ones, and ones that are reset.
+//! Tests many clients: clients that are idle, and clients that are reset.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,15 +13,17 @@ use crate::test::reports;
 
 const CLIENTS: usize = 64;
 const REGIONS: usize = 100;
-/// Time limit of one reply beside 64 idle clients.
+/// Maximum time of a reply while 64 clients are idle.
 const PONG_LIMIT: Duration = Duration::from_secs(5);
 
-/// 64 connections are idle; one client allocates, writes and reads, and a new one is served.
+/// Opens 64 idle connections. While they are open, one client must be able to allocate, write and read, and a
+/// new client must be served.
 pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
     let mut idle = Vec::new();
     for number in 0..CLIENTS {
         let mut client = subject.connect().with_context(|| format!("client {number}"))?;
-        // A connection counts only after a reply of the image, because the host accepts first.
+        // The host accepts a connection before the image does, so a connection counts only after a reply of
+        // the image.
         ping(&mut client).with_context(|| format!("client {number}"))?;
         idle.push(client);
     }
@@ -44,7 +46,7 @@ pub(super) fn idle(subject: &Subject) -> anyhow::Result<()> {
     subject.settle(&mut worker, &before)
 }
 
-/// 64 connections allocate and are reset during a request.
+/// Resets 64 connections during a request, after each has allocated regions.
 pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     let mut observer = subject.connect()?;
     let before = reports::baseline(&mut observer)?;
@@ -63,7 +65,7 @@ pub(super) fn reset(subject: &Subject) -> anyhow::Result<()> {
     let made = during.number("areas")? - before.number("areas")?;
     ensure!(made == (CLIENTS * REGIONS) as u64, "{made} areas for {CLIENTS} clients");
     for client in &mut streams {
-        // Half a request is in flight at the reset.
+        // At the reset, half a request is in flight.
         client.send(b"*2\r\n$7\r\nVMALLOC\r\n$4\r\n40")?;
     }
     drop(streams);

@@ -1,9 +1,9 @@
-//! The README's conversation, line by line.
+//! Runs the README's conversation, line by line.
 //!
-//! The conversation is a fenced block marked `conversation`. A line `> COMMAND` is sent on one connection;
-//! the lines up to the next command are its reply as redis-cli prints it. `$ redis-cli …` opens a new
-//! connection; a command after its options is sent on it. `…` stands for any text within a line; alone in a
-//! line, for any lines.
+//! The conversation is a fenced block marked `conversation`. A line `> COMMAND` is sent on the open
+//! connection. The lines up to the next command are its reply in the format of redis-cli. `$ redis-cli …`
+//! opens a new connection, and sends the command that follows the options, if any. `…` stands for any text
+//! within a line. A line that contains only `…` stands for any lines.
 
 use anyhow::{Context, bail, ensure};
 
@@ -11,19 +11,19 @@ use super::subject::Subject;
 use super::words::split;
 use crate::resp::Client;
 
-/// A command and the expected lines.
+/// A command of the conversation and the expected lines of its reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ConversationStep {
-    /// The line as written.
+    /// The line of the conversation, unchanged.
     pub(super) line: String,
-    /// The command; empty if only a connection is opened.
+    /// The words of the command, empty if the line only opens a connection.
     pub(super) words: Vec<Vec<u8>>,
     fresh: bool,
     raw: bool,
     expected: Vec<String>,
 }
 
-/// Runs the conversation against a fresh image.
+/// Runs the conversation against a newly booted image.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let readme = std::fs::read_to_string(subject.file("README.md")).context("README.md")?;
     let steps = parse(block(&readme)?)?;
@@ -50,7 +50,7 @@ fn answer(client: &mut Client, step: &ConversationStep) -> anyhow::Result<Vec<St
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// Compares the lines with the expected ones.
+/// Compares the actual lines of a reply with the expected ones.
 pub(super) fn compare(step: &ConversationStep, actual: &[String]) -> anyhow::Result<()> {
     if lines_match(&step.expected, actual) {
         return Ok(());
@@ -64,7 +64,7 @@ fn block(readme: &str) -> anyhow::Result<&str> {
     Ok(&text[..text.find("\n```").context("the conversation has no end")?])
 }
 
-/// Reads the lines of a conversation.
+/// Parses a conversation into its steps.
 pub(super) fn parse(block: &str) -> anyhow::Result<Vec<ConversationStep>> {
     let mut steps: Vec<ConversationStep> = Vec::new();
     for line in block.lines() {
@@ -85,7 +85,7 @@ pub(super) fn parse(block: &str) -> anyhow::Result<Vec<ConversationStep>> {
     Ok(steps)
 }
 
-/// Reads `redis-cli -p 7379 --raw VMALLOCINFO`.
+/// Parses a line such as `redis-cli -p 7379 --raw VMALLOCINFO`.
 fn shell_step(line: &str, shell: &str) -> anyhow::Result<ConversationStep> {
     let mut words = split(shell)?.into_iter();
     ensure!(words.next().as_deref() == Some(b"redis-cli"), "not a redis-cli: {line}");
@@ -104,7 +104,7 @@ fn shell_step(line: &str, shell: &str) -> anyhow::Result<ConversationStep> {
     Ok(step)
 }
 
-/// Matches lines; an expected line `…` stands for any number of lines.
+/// Returns whether the lines match. An expected line `…` stands for any number of lines.
 fn lines_match(expected: &[String], actual: &[String]) -> bool {
     match expected.split_first() {
         None => actual.is_empty(),
@@ -117,7 +117,7 @@ fn lines_match(expected: &[String], actual: &[String]) -> bool {
     }
 }
 
-/// Matches a text; `…` stands for any text.
+/// Returns whether the text matches. `…` in `expected` stands for any text.
 pub(super) fn text_matches(expected: &str, actual: &str) -> bool {
     match expected.split_once('…') {
         None => expected == actual,

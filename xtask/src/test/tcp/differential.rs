@@ -1,5 +1,5 @@
-//! The layer that sends the same requests to Debian's Redis and the image, and compares every byte of the
-//! replies.
+//! The test layer `differential`: sends the same requests to Debian's Redis and to the image, and compares
+//! every byte of the replies.
 
 mod allowed;
 mod corpus;
@@ -28,18 +28,18 @@ use allowed::AllowedDifferences;
 use corpus::DifferentialCase;
 use talk::Exchange;
 
-/// The folder of the cases and of the list of intended differences.
+/// The folder with the cases and the list of intended differences.
 const FOLDER: &str = "xtask/differential";
-/// The options that give Redis the limits of the image.
+/// Options of Redis that set the same limits as those of the image.
 const REDIS: &[&str] =
     &["--databases", "1", "--maxclients", "256", "--proto-max-bulk-len", "16777216"];
-/// The password of the cases that have one.
+/// The password of the servers for cases that need one.
 const PASSWORD: &str = "sesame";
-/// The kernel command line for those cases.
+/// The kernel command line of the image for those cases.
 const PASSWORD_LINE: &str = "requirepass=sesame";
-/// How long Redis may take to end after a `SHUTDOWN`.
+/// Maximum time in which Redis must end after a `SHUTDOWN`.
 const END_LIMIT: Duration = Duration::from_secs(20);
-/// Longest text of a reply in the message of a failure.
+/// Maximum length of a reply in the message about a failure.
 const SHOWN_MAX: usize = 400;
 
 /// Runs the cases whose names contain `filter`.
@@ -93,14 +93,14 @@ fn server() -> Result<PathBuf, Skip> {
     })
 }
 
-/// The two servers.
+/// Redis and the image.
 struct Pair {
     redis: Redis,
     image: Subject,
     password: bool,
 }
 
-/// The programs that both servers are started from.
+/// The programs and settings with which both servers are started.
 struct Source<'a> {
     programs: &'a Programs<'a>,
     server: &'a Path,
@@ -120,7 +120,7 @@ impl Pair {
         })
     }
 
-    /// Runs cases in each of their protocols; returns the number of runs.
+    /// Runs cases in each protocol version that they support. Returns the number of runs.
     fn compare(
         mut self,
         source: &Source<'_>,
@@ -162,7 +162,7 @@ impl Pair {
         differ(&redis, &image, allowed)
     }
 
-    /// Waits until both servers have ended with success.
+    /// Waits until both servers have ended successfully.
     fn expect_end(&mut self) -> anyhow::Result<()> {
         let status = self.redis.wait_for_end(END_LIMIT)?.context("Redis still runs")?;
         ensure!(status.success(), "Redis ended with {status}");
@@ -181,7 +181,7 @@ impl Pair {
     }
 }
 
-/// Fails with every difference that is not intended.
+/// Fails if there is a difference between the replies that is not intended.
 fn differ(
     redis: &[Exchange],
     image: &[Exchange],
@@ -209,12 +209,12 @@ fn differ(
     }
 }
 
-/// Returns the beginning and the end of a long text.
+/// Returns the first and the last part of a long text.
 fn shorten(text: &str) -> String {
     if text.len() <= SHOWN_MAX {
         return text.to_owned();
     }
-    // Escaped bytes are ASCII.
+    // The escaped text consists of ASCII characters, so it can be cut at any byte.
     let (start, end) = (&text[..SHOWN_MAX / 2], &text[text.len() - SHOWN_MAX / 2..]);
     format!("{start} … {} bytes … {end}", text.len() - SHOWN_MAX)
 }

@@ -1,4 +1,4 @@
-//! The flush of freed regions.
+//! Tests when freed regions are flushed from the TLBs.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use super::subject::Subject;
 use crate::resp::{Client, encode};
 use crate::test::reports;
 
-/// An idle image purges within 10 ms; this limit is for a busy host.
+/// Maximum time until an idle image has purged. It normally purges within 10 ms, but the host may be busy.
 const REST_LIMIT: Duration = Duration::from_secs(10);
 
-/// Kernel command line of [`eager`].
+/// The kernel command line for [`eager`].
 pub(super) const EAGER: &str = "vm.flush=eager vm.frames=linux vm.realloc=copy vm.pools=off";
 
-/// Freed areas are lazy, are listed with their names, and are flushed when the image is idle.
+/// Freed areas must be lazy, must be listed with their names, and must be flushed when the image is idle.
 pub(super) fn at_rest(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     reports::purge(&mut client)?;
     let start = reports::allocated(client.call(&["VMALLOC", "8192", "NAME", "a"])?)?.start;
-    // In one packet, so that the image does not become idle in between.
+    // Both requests are sent in one packet, so that the image does not become idle between them.
     let probe = format!("{start:#x}");
     let mut requests = encode(&["VFREE", "@a"]);
     requests.extend(encode(&["VMALLOCINFO"]));
@@ -43,7 +43,7 @@ pub(super) fn at_rest(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The settings of the command line are those of the library.
+/// The library must use the settings of the kernel command line.
 pub(super) fn eager(subject: &Subject) -> anyhow::Result<()> {
     const FREES: u64 = 20;
     let mut client = subject.connect()?;

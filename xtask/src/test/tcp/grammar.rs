@@ -1,21 +1,21 @@
-//! The grammar of `/proc/vmallocinfo`, as a reader of that file parses it.
+//! Parses `/proc/vmallocinfo`-like reports by the rules that readers of that Linux file use.
 
 use anyhow::{Context, ensure};
 
 const PAGE_BYTES: u64 = 4096;
 
-/// A row of the report.
+/// A row of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct VmallocInfoRow {
-    /// First address.
+    /// The first address of the region.
     pub(super) start: u64,
-    /// First address after the guard.
+    /// The first address after the guard page.
     pub(super) end: u64,
-    /// Mapped pages; `None` for a lazy area.
+    /// Number of mapped pages, or `None` for a lazy area.
     pub(super) pages: Option<u64>,
 }
 
-/// Parses a report and checks every row.
+/// Parses a report, and checks every row.
 pub(super) fn parse(report: &str) -> anyhow::Result<Vec<VmallocInfoRow>> {
     report.lines().map(|line| row(line).with_context(|| line.to_owned())).collect()
 }
@@ -53,7 +53,7 @@ fn address(text: &str) -> anyhow::Result<u64> {
     Ok(u64::from_str_radix(digits, 16)?)
 }
 
-/// Parses `( \S+)?( pages=\d+)?( vmalloc)?( vmap)?( vpages)?( N\d+=\d+)*`.
+/// Parses the end of a row: `( \S+)?( pages=\d+)?( vmalloc)?( vmap)?( vpages)?( N\d+=\d+)*`.
 fn words(tail: &str) -> anyhow::Result<Option<u64>> {
     ensure!(tail.is_empty() || tail.starts_with(' '), "no space after the size");
     let mut words = tail.split(' ').skip(1).peekable();

@@ -1,4 +1,4 @@
-//! Two CPUs: the work of the AP while the BSP serves.
+//! Tests an image with two CPUs: the AP does long-running work while the BSP serves requests.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use super::subject::Subject;
 use crate::resp::encode;
 use crate::test::reports;
 
-/// Time limit for a busy host.
+/// Maximum time of a wait on a busy host.
 const LIMIT: Duration = Duration::from_secs(20);
-/// Regions over 16 MiB are allocated, zeroed and freed on the AP.
+/// A size over 16 MiB. The AP allocates, zeroes and frees regions of this size.
 const LARGE: &str = "64M";
 
-/// Long work runs on the AP, and the other clients are served during it.
+/// Long-running work must be done by the AP, and other clients must be served during it.
 pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     let (mut one, mut other) = (subject.connect()?, subject.connect()?);
     let before = reports::stat(&mut one, "errands")?;
@@ -26,7 +26,7 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     }
     let submitted = reports::stat(&mut one, "errands")? - before;
     ensure!(submitted >= 3, "{submitted} operations for three long commands");
-    // A client that disconnects during its request leaves no region.
+    // A client that disconnects during its request must leave no region.
     one.send(&encode(&["VMALLOC", LARGE]))?;
     drop(one);
     let deadline = Instant::now() + LIMIT;
@@ -45,7 +45,7 @@ pub(super) fn long_work(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The AP reports a loop that stands still.
+/// The AP must report a server loop that does not finish its turn.
 pub(super) fn watchdog(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let words = ["VBENCH", "pair_test", "CPUS", "1", "LOOPS", "100000000", "MS", "4000"];

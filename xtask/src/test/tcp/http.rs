@@ -1,4 +1,4 @@
-//! The HTTP reports against the image.
+//! Tests the HTTP reports of the image.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,12 +13,12 @@ use crate::test::reports;
 use crate::test::tally::Skip;
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// Time limit of 2000 requests on a busy host.
+/// Maximum time of 2000 requests on a busy host.
 const CROWD_LIMIT: Duration = Duration::from_secs(180);
-/// Connections that stay open after a reply.
+/// Number of connections that stay open after their reply.
 const IDLE: usize = 30;
 
-/// Reads the reports with `curl`, and compares them with the commands.
+/// Reads the reports with `curl`, and compares them with the replies of commands.
 pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     for number in 0..200 {
@@ -40,7 +40,7 @@ pub(super) fn read(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prometheus' own linter accepts `/metrics`.
+/// Prometheus's own linter must accept `/metrics`.
 pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     if process::find("promtool").is_none() {
         return Err(Skip("promtool is not installed (Debian: prometheus)").into());
@@ -53,7 +53,7 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     let started = metrics.lines().find_map(|it| it.strip_prefix("process_start_time_seconds "));
     let started: u64 = started.context("no start time")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
-    // The boot was at most a few minutes ago, and the guest's clock is the host's.
+    // The image was booted at most a few minutes ago, and the guest has the host's clock.
     ensure!((now - 900..=now + 5).contains(&started), "started at {started}, it is {now}");
     ensure!(metrics.contains("vmalloc_op_seconds_count{op=\"VMALLOC\"}"), "no call was timed");
     let mut command = Command::new("promtool");
@@ -68,7 +68,7 @@ pub(super) fn metrics(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `ab` reads `/metrics` on 12 connections at once beside 30 idle ones: each request is served.
+/// `ab` reads `/metrics` on 12 connections while 30 connections are idle. Every request must be served.
 pub(super) fn crowd(subject: &Subject) -> anyhow::Result<()> {
     if process::find("ab").is_none() {
         return Err(Skip("ab is not installed (Debian: apache2-utils)").into());
@@ -102,16 +102,16 @@ pub(super) fn crowd(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The number of calls of a command.
+/// The numbers of calls of a command in `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Served {
-    /// Calls with a reply.
+    /// Number of calls without an error.
     pub(super) good: u64,
-    /// Calls with an error.
+    /// Number of calls with an error.
     pub(super) bad: u64,
 }
 
-/// Reads the counters of a command.
+/// Reads these numbers for the command `name`.
 pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
     let metrics = get(subject, "/metrics")?;
     let count = |result: &str| {
@@ -122,12 +122,12 @@ pub(super) fn served(subject: &Subject, name: &str) -> anyhow::Result<Served> {
     Ok(Served { good: count("ok")?, bad: count("error")? })
 }
 
-/// Returns the body of a successful reply.
+/// Returns the body of a successful answer of the image.
 fn get(subject: &Subject, path: &str) -> anyhow::Result<String> {
     fetch(subject.http()?, path)
 }
 
-/// Returns the body of a successful reply of any server.
+/// Returns the body of a successful answer of any HTTP server.
 pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let request = format!("GET {path} HTTP/1.0\r\nUser-Agent: curl/8.0\r\n\r\n");
     let answer = exchange_at(address, &request)?;
@@ -136,7 +136,7 @@ pub(super) fn fetch(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     Ok(body.to_owned())
 }
 
-/// Sends a request and reads to the end of the connection.
+/// Sends a request, and reads until the connection ends.
 fn exchange(subject: &Subject, request: &str) -> anyhow::Result<String> {
     exchange_at(subject.http()?, request)
 }

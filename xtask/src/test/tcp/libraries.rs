@@ -1,6 +1,6 @@
-//! The layer of client libraries, in fixed versions from their registries.
+//! The test layer `clients`: client libraries, in fixed versions from their package registries.
 //!
-//! Each case boots its own image. A client that cannot be installed is a skip.
+//! Each case boots its own image. If a client cannot be installed, its case is skipped.
 
 mod balancer;
 mod context;
@@ -20,7 +20,7 @@ use crate::process;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
 
-/// A client and its test.
+/// The name of a client, and its test.
 type LibraryCase = (&'static str, fn(&LibraryContext<'_>) -> anyhow::Result<()>);
 
 const CASES: &[LibraryCase] = &[

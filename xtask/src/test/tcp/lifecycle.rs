@@ -1,4 +1,4 @@
-//! The tool itself: a guest must not outlive its tool unless it was detached.
+//! Tests of the tool: a guest must end together with the tool unless it was detached.
 
 use std::fs::Permissions;
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ const NAME: &str = "test-tool";
 const DOWN_LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// `run --detach`, `query`, `stop`: every process ends, and `ports.json` is removed.
+/// After `run --detach`, `query` and `stop`, every process must have ended and `ports.json` must be removed.
 pub(super) fn stop(tool: &Tool<'_>) -> anyhow::Result<()> {
     let smallest = Memory::SMALLEST.to_string();
     let output =
@@ -45,7 +45,8 @@ pub(super) fn stop(tool: &Tool<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `SHUTDOWN` by the stock client and by `query`: `run` ends with success, and the console names the client.
+/// Tests `SHUTDOWN` by redis-cli and by `query`. `run` must end successfully, and the console must name the
+/// client.
 pub(super) fn shutdown(tool: &Tool<'_>) -> anyhow::Result<()> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());
@@ -81,7 +82,8 @@ pub(super) fn shutdown(tool: &Tool<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A second `run` of a live name fails and names the address of the first one.
+/// A second `run` with the name of a live guest must fail, and its error must contain the address of the
+/// first.
 pub(super) fn claimed(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut first = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut first).and_then(|ports| {
@@ -95,7 +97,7 @@ pub(super) fn claimed(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// Ctrl-C is SIGINT; the tool ends with success and no process is left.
+/// Sends SIGINT, as Ctrl-C does. The tool must end successfully, and no process may be left.
 pub(super) fn interrupt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut child = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut child);
@@ -103,7 +105,7 @@ pub(super) fn interrupt(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// SIGKILL gives the tool no chance to clean up.
+/// Sends SIGKILL, after which the tool cannot clean up. No process may be left.
 pub(super) fn kill_running(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut child = start(tool)?;
     let outcome = wait_up(tool.workspace, &mut child);
@@ -111,7 +113,7 @@ pub(super) fn kill_running(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_gone(tool.workspace, &ports)
 }
 
-/// The same before the guest's first reply.
+/// Sends SIGKILL before the first reply of the guest. No process may be left.
 pub(super) fn kill_booting(tool: &Tool<'_>) -> anyhow::Result<()> {
     let folder = instance::folder(tool.workspace, NAME)?;
     let commands = folder.join("qemu.cmd");
@@ -122,7 +124,8 @@ pub(super) fn kill_booting(tool: &Tool<'_>) -> anyhow::Result<()> {
     expect_silence(&folder, None)
 }
 
-/// `stop` ends a passt that spins after the end of QEMU, and so does the supervisor if the tool is killed.
+/// A passt that loops after the end of QEMU must be ended by `stop`, or by the supervisor if the tool is
+/// killed.
 pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     let Some(passt) = process::find("passt") else {
         return Err(Skip("passt is not installed").into());
@@ -158,14 +161,14 @@ pub(super) fn spinning_passt(tool: &Tool<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the ports of the guest and its processes.
+/// Returns the recorded ports and processes of the guest.
 fn recorded(workspace: &Workspace) -> anyhow::Result<(Ports, Processes)> {
     let ports = instance::expect_live(workspace, NAME)?;
     let folder = instance::folder(workspace, NAME)?;
     Ok((ports, instance::processes(&folder).context("no processes are recorded")?))
 }
 
-/// A port that is taken is named before the build.
+/// If a port is in use, the tool must report the port before it builds the image.
 pub(super) fn taken_port(tool: &Tool<'_>) -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let port = listener.local_addr()?.port().to_string();
@@ -213,9 +216,9 @@ fn wait_for<T>(
     bail!("not up within {} s", tool::LIMIT.as_secs())
 }
 
-/// Sends a signal to the tool and checks its end; after a failure the tool is killed.
+/// Sends a signal to the tool, and checks how the tool ends. Kills the tool after a failure.
 fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
-    // If the tool has ended by itself, its outcome holds a better reason.
+    // If the tool has already ended, its own result explains the failure better.
     let sent = sys::kill(child.id(), signal);
     let status = process::wait(&mut child, DOWN_LIMIT)?;
     if status.is_none() {
@@ -235,7 +238,7 @@ fn end<T>(mut child: Child, signal: i32, outcome: anyhow::Result<T>) -> anyhow::
 fn expect_gone(workspace: &Workspace, ports: &Ports) -> anyhow::Result<()> {
     let folder = instance::folder(workspace, NAME)?;
     expect_silence(&folder, Some(ports))?;
-    // A process that is ending has no command line, but may still hold its lock and its sockets.
+    // A process that is ending has no command line any more, but may still hold its lock and its sockets.
     let deadline = Instant::now() + DOWN_LIMIT;
     while instance::find_live(workspace, NAME)?.is_some() {
         ensure!(Instant::now() < deadline, "the name still lives");
@@ -267,7 +270,7 @@ fn expect_silence(folder: &Path, ports: Option<&Ports>) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the word that identifies the passt of this guest.
+/// Returns a word that occurs only in the command line of this guest's passt.
 fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
     if let Some(ports) = ports {
         return Some(format!("{}/{}:", ports.resp.ip(), ports.resp.port()));
@@ -277,7 +280,8 @@ fn passt_port(folder: &Path, ports: Option<&Ports>) -> Option<String> {
     words.skip_while(|word| *word != "-t").nth(1).map(str::to_owned)
 }
 
-/// Lists the command lines that match, except for the test's own.
+/// Returns the command lines of processes for which `matches` returns `true`, without the test's own
+/// processes.
 fn processes(matches: impl Fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {

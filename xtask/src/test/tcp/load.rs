@@ -1,4 +1,4 @@
-//! `cargo xtask load` against an image of its own.
+//! Runs `cargo xtask load` against an image that the command starts.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use anyhow::{Context, ensure};
 use super::tool::Tool;
 use crate::process;
 
-/// Time limit of the build, the boot and the load on a busy host.
+/// Maximum time of the build, the boot and the load on a busy host.
 const LIMIT: Duration = Duration::from_secs(240);
-/// Seconds of a load as one test of many.
+/// Duration of a load that is one of many tests, in seconds.
 const SHORT: u32 = 5;
-/// Seconds of a longer load.
+/// Duration of a longer load, in seconds.
 pub(super) const LONGER: u32 = 20;
 
-/// Every byte is checked, without a violation.
+/// Runs a load in which every byte is checked. It must find no violation.
 pub(super) fn verified(tool: &Tool<'_>) -> anyhow::Result<()> {
     verified_for(tool, SHORT)
 }
 
-/// As [`verified`], for a number of seconds.
+/// Does the same as [`verified`], for `seconds` seconds.
 pub(super) fn verified_for(tool: &Tool<'_>, seconds: u32) -> anyhow::Result<()> {
     let seconds = seconds.to_string();
     let load = ["load", "--verify", "--duration", &seconds, "--clients", "40", "--pipeline", "4"];

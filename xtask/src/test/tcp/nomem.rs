@@ -1,4 +1,4 @@
-//! Memory is exhausted and freed, ten times.
+//! Exhausts the memory and frees it, ten times.
 
 use anyhow::{Context, ensure};
 
@@ -10,7 +10,8 @@ const ROUNDS: usize = 10;
 const PAGE_BYTES: u64 = 4096;
 const BATCH: usize = 256;
 
-/// One client pipelines until NOMEM, frees half, allocates that as one region, and frees all.
+/// One client allocates until `NOMEM`, frees half, allocates that amount as one region, and frees all
+/// regions.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let mut second = None;
@@ -48,7 +49,7 @@ fn one_round(client: &mut Client) -> anyhow::Result<usize> {
     Ok(ids.len())
 }
 
-/// Allocates single pages until the image refuses.
+/// Allocates regions of one page until the image refuses.
 fn exhaust(client: &mut Client) -> anyhow::Result<Vec<u64>> {
     let request = encode(&["VMALLOC", "4096"]).repeat(BATCH);
     let mut ids = Vec::new();
@@ -70,7 +71,7 @@ fn exhaust(client: &mut Client) -> anyhow::Result<Vec<u64>> {
     }
 }
 
-/// Writes the number of each page into it, then reads all pages back.
+/// Writes the number of each page into the page, and then reads all pages back.
 fn mark_pages(client: &mut Client, id: u64, pages: u64) -> anyhow::Result<()> {
     let id = id.to_string();
     let all: Vec<u64> = (0..pages).collect();

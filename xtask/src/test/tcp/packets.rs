@@ -1,4 +1,4 @@
-//! Values in packets of every size.
+//! Transfers values in packets of every size.
 
 use anyhow::{Context, ensure};
 
@@ -6,17 +6,17 @@ use super::subject::Subject;
 use crate::resp::{Client, Reply, encode};
 use crate::test::pattern::bytes;
 
-/// Sizes around the capacity of one packet, of one buffer of a device, and of all bytes that a client may
-/// send at once; the largest values are streamed.
+/// Lengths of values around the capacities of a packet, of a buffer of a device, and of the bytes that a
+/// client may send at once. The longest values are streamed.
 const SIZES: [usize; 14] = [
     1, 63, 1_400, 1_460, 2_024, 2_036, 4_060, 8_192, 16_384, 20_000, 20_480, 65_000, 65_536,
     300_000,
 ];
 
-/// Values in flight at once.
+/// Number of values in flight at the same time.
 const AT_ONCE: usize = 4;
 
-/// Sets values and gets them back, byte for byte, one by one and several at once.
+/// Sets values and gets them back, one by one and several at once. Every byte must be the same.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     for size in SIZES {

@@ -1,4 +1,4 @@
-//! `cargo xtask query` beside `redis-cli`, on an image with a password.
+//! Compares `cargo xtask query` with `redis-cli`, on an image with a password.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,15 +9,16 @@ use super::redis_cli;
 use super::subject::Subject;
 use crate::process;
 
-/// Time limit for a busy host.
+/// Maximum time of a call on a busy host.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// One command per line, with every kind of quote, an empty line, an error, and a line that is not a
-/// command.
+/// Commands for standard input, one per line: with every kind of quote, an empty line, an error, and a line
+/// that is not a command.
 const LINES: &str = "VZALLOC 10000 NAME lines\n\n  ECHO  \"a b\\x41\\n\"\nECHO 'it\\'s'\nNOSUCH a\n\
                      VREAD @lines 0 4\nECHO \"open\nCONFIG GET save\nVFREE @lines\nquit\nECHO never\n";
 
-/// The password by option and by environment, RESP3, commands from standard input, and exit codes.
+/// Tests the password as an option and in the environment, RESP3, commands from standard input, and exit
+/// codes.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let code = |arguments: &[&str]| anyhow::Ok(output(subject, arguments, "")?.0);
     ensure!(code(&["ECHO", "a"])? == 1, "served without a password");
@@ -30,7 +31,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     for command in [&["HELLO", "3"][..], &["CONFIG", "GET", "v*"], &["GET", "nosuch"]] {
         let (_, ours) = output(subject, &[&good[..], &["-3"], command].concat(), "")?;
         let theirs = their_output(subject, &[&["-3"], command].concat(), "")?;
-        // The numbers of the connections differ.
+        // The numbers of the two connections differ, so they are removed.
         ensure!(without_id(&ours) == without_id(&theirs), "{command:?}: {ours:?} and {theirs:?}");
     }
     let (code, ours) = output(subject, &good, LINES)?;
@@ -53,7 +54,8 @@ fn without_id(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.contains("\"id\" =>")).collect()
 }
 
-/// Returns the exit code and the output of `query`. Without arguments the password is in the environment.
+/// Returns the exit code and the output of `query`. If there are no arguments, the environment contains the
+/// password.
 fn output(subject: &Subject, arguments: &[&str], input: &str) -> anyhow::Result<(i32, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["query", "--name", subject.name()]).args(arguments);

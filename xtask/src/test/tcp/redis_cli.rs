@@ -1,4 +1,4 @@
-//! The stock client against the image.
+//! Tests of redis-cli against the image.
 
 mod basics;
 mod command;

@@ -1,4 +1,5 @@
-//! A region of scattered frames, tested through the image's own page tables, and its complete release.
+//! Builds a region from scattered frames, checks it through the page tables, and checks that it is freed
+//! completely.
 
 use anyhow::{Context, ensure};
 
@@ -8,15 +9,15 @@ use crate::resp::{Client, Reply, encode};
 use crate::test::reports;
 
 const PAGE_BYTES: u64 = 4096;
-/// The pages of 1 MiB.
+/// Number of pages of 1 MiB.
 const PAGES: usize = 256;
 const PASSES: usize = 3;
-/// Commands that are sent before their replies are read.
+/// Number of commands that are sent before their replies are read.
 const BATCH: usize = 256;
-/// One of this many frames stays free, for the test's own region.
+/// One in this number of frames stays free, for the region under test.
 const SPARED: u64 = 64;
 
-/// Fills the memory, frees every second region, and allocates 1 MiB from the holes.
+/// Fills the memory, frees every second region, and allocates 1 MiB from the gaps.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let before = reports::baseline(&mut client)?;
@@ -24,7 +25,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
         one_pass(&mut client).with_context(|| format!("pass {pass}"))?;
         reports::purge(&mut client)?;
         let after = reports::check(&mut client)?;
-        // The first pass may fill caches; later passes must not use more memory.
+        // The first pass may fill caches. Later passes must not use more memory than the first one.
         if pass > 0 {
             let (then, now) = (before.footprint()?, after.footprint()?);
             ensure!(now == then, "pass {pass}: frames and tables {now:?}, {then:?} at first");
@@ -47,14 +48,14 @@ fn one_pass(client: &mut Client) -> anyhow::Result<()> {
     check_list(client, region)?;
     check_guard(client, region)?;
 
-    // A report of every single page would exceed the limit of a reply.
+    // A report about every region of one page would exceed the limit of a reply.
     reports::free(client, &kept)?;
     check_report(client, region)?;
     ensure!(reports::integer(client.call(&["VFREE", "@demo"])?)? == 1, "demo was not freed");
     Ok(())
 }
 
-/// Allocates single pages until nearly all frames are in use.
+/// Allocates regions of one page until nearly all frames are in use.
 fn fill(client: &mut Client) -> anyhow::Result<Vec<u64>> {
     let free = reports::stat(client, "frames_free")?;
     let wanted = usize::try_from(free - free / SPARED)?;
@@ -101,7 +102,7 @@ fn check_entries(client: &mut Client, region: reports::Allocated) -> anyhow::Res
     Ok(())
 }
 
-/// Fresh memory is zero; written bytes are read back, page by page and across pages.
+/// New memory must be zero. Written bytes must be read back, within pages and across pages.
 fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
     let size = PAGES * usize::try_from(PAGE_BYTES)?;
     let half = size / 2;
@@ -113,7 +114,7 @@ fn check_bytes(client: &mut Client) -> anyhow::Result<()> {
         }
     };
     ensure!(read(client, 0, half)?.iter().all(|byte| *byte == 0), "fresh memory is not zero");
-    // A pattern whose period is not a page, so that swapped pages are detected.
+    // The period of the pattern is not a page, so exchanged pages are detected.
     let pattern: Vec<u8> = (0..size).map(|index| (index % 251).to_le_bytes()[0]).collect();
     for (offset, part) in [(0, &pattern[..half]), (half, &pattern[half..])] {
         let offset = offset.to_string();
@@ -133,7 +134,7 @@ fn check_report(client: &mut Client, region: reports::Allocated) -> anyhow::Resu
     Ok(())
 }
 
-/// `VLIST` from the region's own address lists the region first.
+/// `VLIST` from the address of the region must list that region first.
 fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
     let cursor = format!("{:#x}", region.start);
     let reply = client.call(&["VLIST", "CURSOR", &cursor, "COUNT", "1"])?;
@@ -142,7 +143,7 @@ fn check_list(client: &mut Client, region: reports::Allocated) -> anyhow::Result
     Ok(())
 }
 
-/// A real access after the region faults and is attributed, and the image continues.
+/// An access after the end of the region must fault and be attributed to the region. The image must continue.
 fn check_guard(client: &mut Client, region: reports::Allocated) -> anyhow::Result<()> {
     let guard = format!("{:#x}", region.start + region.bytes);
     for access in ["r", "w"] {

@@ -1,4 +1,5 @@
-//! Every number of the kernel command line at its smallest values: the image boots and serves with each.
+//! Boots the image with the smallest values of every number on the kernel command line. The image must serve
+//! with each.
 
 use anyhow::{Context, ensure};
 use runtime_config::cmdline::KEYS;
@@ -11,7 +12,7 @@ use crate::workspace::Workspace;
 
 const NAME: &str = "test-settings";
 
-/// Boots an image for each value.
+/// Boots an image for each of these values.
 pub(super) fn run(tool: &Tool<'_>) -> anyhow::Result<()> {
     let mut lines = Vec::new();
     for key in KEYS {
@@ -54,7 +55,7 @@ fn answer(workspace: &Workspace, line: &str) -> anyhow::Result<()> {
     ] {
         let reply = client.call(words)?;
         ensure!(reply.is_error() == (line == refused_by), "{words:?} answers {reply:?}");
-        // A refused command must name the reason.
+        // The error of a refused command must contain the reason.
         if let Reply::Error(text) = reply {
             ensure!(text.starts_with("OOM ") || text.starts_with("QUOTA bytes "), "{text}");
         }

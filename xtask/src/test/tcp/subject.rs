@@ -1,4 +1,4 @@
-//! A fresh image under test.
+//! A newly booted image under test.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,19 +22,19 @@ use crate::test::programs::Programs;
 
 use crate::test::reports::Audit;
 
-/// From the start of QEMU to the first PONG.
+/// Maximum time from the start of QEMU to the first PONG.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
-/// How long the image may take to free the regions of a client.
+/// Maximum time in which the image must free the regions of a client that has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
-/// The settings of an image.
+/// The settings of an image under test.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     /// The kernel command line.
     pub(super) line: &'static str,
     /// Number of CPUs.
     pub(super) cpus: u32,
-    /// The network between host and guest.
+    /// The kind of network between host and guest.
     pub(super) network: NetRequest,
 }
 
@@ -43,7 +43,7 @@ impl Setup {
     pub(super) const PLAIN: Self = Self { line: "", cpus: 1, network: NetRequest::Auto };
 }
 
-/// A guest that has answered a PING.
+/// A guest under test, which has answered a `PING`.
 pub(super) struct Subject {
     guest: Guest,
     runtime: Runtime,
@@ -52,7 +52,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// Boots an image on a free port, under TCG on every host.
+    /// Boots an image on a free port. QEMU uses TCG, so that the image behaves alike on every host.
     pub(super) fn boot(programs: &Programs<'_>, setup: Setup) -> anyhow::Result<Self> {
         let network = network::choose(setup.network)?.network;
         let host = network::free_port(0)?;
@@ -68,9 +68,9 @@ impl Subject {
         Self::start(programs, plan)
     }
 
-    /// Boots an image for hundreds of simultaneous clients, on a link that has been set up. Its BSP serves,
-    /// and it has one AP. Its clock counts instructions, so that its turns have the same duration on busy
-    /// and on idle hosts.
+    /// Boots an image for hundreds of simultaneous clients, on a link that was set up before. The image has a
+    /// BSP that serves requests and one AP. Its clock counts instructions, so that its turns have the same
+    /// duration on busy and on idle hosts.
     pub(super) fn boot_on(
         link: GuestLink,
         programs: &Programs<'_>,
@@ -135,7 +135,7 @@ impl Subject {
         self.guest.instance().console()
     }
 
-    /// Opens a connection, and authenticates if there is a password.
+    /// Opens a connection, and authenticates it if the image has a password.
     pub(super) fn connect(&self) -> anyhow::Result<Client> {
         let mut client = Client::connect(self.address()).context("cannot connect")?;
         let mut words = self.guest.plan().append.split(' ');
@@ -145,7 +145,7 @@ impl Subject {
         Ok(client)
     }
 
-    /// Waits until the image has at most as many areas, frames and page tables in use as before.
+    /// Waits until the image uses no more areas, frames and page tables than in the audit `before`.
     pub(super) fn settle(&self, client: &mut Client, before: &Audit) -> anyhow::Result<()> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
@@ -161,17 +161,16 @@ impl Subject {
         }
     }
 
-    /// Waits until the image has powered itself off.
+    /// Waits until the image has powered the machine off.
     ///
-    /// # Errors
-    /// The image still runs after the limit, or ended in another way.
+    /// # Errors The image still runs after the time limit, or ended in another way.
     pub(super) fn expect_off(&mut self) -> anyhow::Result<()> {
         let status = self.guest.wait_for_end(SETTLE_LIMIT)?.context("the image still runs")?;
         if guest::is_success(status) { Ok(()) } else { Err(self.guest.explain_end(status)) }
     }
 
-    /// Adds a check of the image to the outcome of a test: it lives, it passes an audit, and its console
-    /// shows neither fault nor panic.
+    /// Adds a check of the image to the result of a test: the image must run, must pass an audit, and its
+    /// console must show neither a fault nor a panic.
     pub(super) fn judge(&mut self, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
         if let Some(status) = self.guest.try_wait()? {
             let death = self.guest.explain_end(status);

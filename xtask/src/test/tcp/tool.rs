@@ -1,4 +1,4 @@
-//! The tool itself as a child process, on the runtime under test.
+//! Runs the tool as a child process, for guests on the runtime under test.
 
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::process;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// Longest call: a build and a boot.
+/// Maximum time of a call, which may include a build and a boot.
 pub(super) const LIMIT: Duration = Duration::from_secs(180);
 
-/// The tool of the checkout under test.
+/// The tool in the checkout under test.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tool<'a> {
     /// The checkout.
@@ -19,12 +19,12 @@ pub(super) struct Tool<'a> {
 }
 
 impl<'a> Tool<'a> {
-    /// Makes the tool for guests on this runtime.
+    /// Creates the value for guests on `runtime`.
     pub(super) fn new(workspace: &'a Workspace, runtime: Runtime) -> Self {
         Self { workspace, runtime }
     }
 
-    /// Makes a call with these words. The verbs that start a guest get the runtime.
+    /// Returns a call of the tool with `words`. Actions that start a guest also get the option `--runtime`.
     pub(super) fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(words);
@@ -34,7 +34,7 @@ impl<'a> Tool<'a> {
         Ok(command)
     }
 
-    /// Makes such a call and returns its output for any exit code.
+    /// Runs such a call. Returns its output for any exit code.
     pub(super) fn call(&self, words: &[&str]) -> anyhow::Result<Output> {
         process::capture_within(&mut self.command(words)?, LIMIT)
     }

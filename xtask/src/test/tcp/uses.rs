@@ -1,5 +1,5 @@
-//! The uses of a network: one client, fifty clients, simultaneous connects, large values, and silence. The
-//! case runs on each network that the tool supports; only ratios and time limits are asserted.
+//! The common uses of a network: one client, fifty clients, simultaneous connects, large values, and silence.
+//! The case runs on each kind of network that the tool supports. Only ratios and time limits are checked.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -15,22 +15,22 @@ use crate::resp::{Client, Reply};
 use crate::test::pattern::bytes;
 use crate::test::reports;
 
-/// Kernel command line: a short interval of probes, so that several are sent during a short silence.
+/// The kernel command line. The interval of keepalive probes is short, so that a short silence has several.
 pub(super) const LINE: &str = "tcp-keepalive=1";
 
-/// A client that waits longer hangs.
+/// A client that waits longer than this has stalled.
 const HANG: Duration = Duration::from_secs(30);
-/// A silence in which six probes are sent.
+/// Duration of a silence in which six probes are sent.
 const SILENCE: Duration = Duration::from_secs(7);
-/// Limit of the time of a 64 KiB value, as a multiple of one packet's. The value has 45 packets; a network
-/// that waits for each acknowledgement takes hundreds of times as long.
+/// Maximum time of a 64 KiB value, as a multiple of the time of one packet. The value has 45 packets. A
+/// network that waits for the acknowledgement of each packet takes hundreds of times as long.
 const STOPPED_RATIO: u32 = 150;
 const CONNECTS: usize = 250;
 const CLIENTS: usize = 50;
-/// Number of clients that passt may reset.
+/// Maximum number of clients that passt may reset.
 const PASST_RESETS_MAX: usize = 2;
 
-/// Runs every use, one after the other.
+/// Runs all uses, one after the other.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut quiet = subject.connect()?;
     ping(&mut quiet)?;
@@ -41,7 +41,7 @@ pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     silence(subject, &mut quiet).context("a silent client")
 }
 
-/// A value of 64 KiB is transferred without stalls.
+/// Transfers a value of 64 KiB to one client. The transfer must not stall.
 fn one_client(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let value = bytes(64 << 10, 0);
@@ -51,14 +51,14 @@ fn one_client(subject: &Subject) -> anyhow::Result<()> {
     }
     let short = median(|| ping(&mut client))?;
     let long = median(|| get(&mut client, "k", &value))?;
-    // passt of 2023 asks the kernel only every 50 ms how much the client has acknowledged.
+    // passt of 2023 asks the kernel only every 50 ms how many bytes the client has acknowledged.
     let is_stopped = long >= short * STOPPED_RATIO && subject.network() != Network::Passt;
     ensure!(!is_stopped, "64 KiB take {long:?}, a PING {short:?}");
     Ok(())
 }
 
-/// passt of 2023 was observed to reset one of the clients on a busy host, so a few clients may reconnect
-/// there.
+/// Serves fifty clients at the same time. passt of 2023 was observed to reset one of them on a busy host, so
+/// a few clients may reconnect on passt.
 fn fifty_clients(subject: &Subject) -> anyhow::Result<()> {
     let (value, address) = (bytes(16 << 10, 0), subject.address());
     let resets_max = if subject.network() == Network::Passt { PASST_RESETS_MAX } else { 0 };
@@ -85,7 +85,7 @@ fn is_reset(error: &anyhow::Error) -> bool {
 }
 
 fn connects(subject: &Subject) -> anyhow::Result<()> {
-    // The host's side of a connection may outlive the client's briefly.
+    // The host's end of a connection may exist slightly longer than the client's.
     let mut client = subject.connect()?;
     let limit = Instant::now() + HANG;
     while reports::stat(&mut client, "clients")? > 2 {
@@ -112,19 +112,19 @@ fn values(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A silent client stays connected, and so does one that has never sent anything.
+/// A silent client must stay connected, even one that has never sent any bytes.
 fn silence(subject: &Subject, quiet: &mut Client) -> anyhow::Result<()> {
     let mut unused = subject.connect()?;
     std::thread::sleep(SILENCE);
     ping(quiet)?;
-    // passt of 2023 resets the connection after 24 s in any case; before that it must be served.
+    // passt of 2023 resets such a connection after 24 s. Before that, the connection must be served.
     ping(&mut unused)?;
     let ended = reports::stat(quiet, "ended_timed_out")?;
     ensure!(ended == 0, "{ended} clients timed out on {}", subject.network());
     Ok(())
 }
 
-/// Connects clients simultaneously, each with its work on its own thread.
+/// Connects clients simultaneously. Each does its work on a thread of its own.
 fn together(
     address: SocketAddr,
     count: usize,
@@ -142,7 +142,7 @@ fn together(
     let run = &run;
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
-        // All clients stay connected until the last one has been served.
+        // All clients stay connected until the last client has been served.
         let clients: Vec<_> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow!("a client panicked"))))

@@ -1,4 +1,4 @@
-//! A window of a configured size.
+//! Tests a window of a configured size.
 
 use anyhow::ensure;
 
@@ -6,13 +6,14 @@ use super::subject::Subject;
 use crate::resp::Reply;
 use crate::test::reports;
 
-/// Kernel command line of [`run`].
+/// The kernel command line for [`run`].
 pub(super) const SMALL: &str = "window=1073741824";
 
-/// The alignment that only two areas of the window have: its start, which the image uses, and its middle.
+/// An alignment that only two areas of the window have: its start, which the image uses, and its middle.
 const HALF: &str = "512M";
 
-/// Addresses are exhausted before memory, with their own error, and are available again after a free.
+/// Addresses must be exhausted before memory, with an error of their own, and be available again after a
+/// free.
 pub(super) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let shown = reports::array(client.call(&["CONFIG", "GET", "window"])?)?;

@@ -1,14 +1,13 @@
-//! Splits a line into words as `redis-cli` does.
+//! Splits a line into words like `redis-cli`.
 //!
-//! Double quotes have escapes, single quotes have none. In addition to `redis-cli`, `"ab"*3` is the word
-//! `ababab`, and `"ab"**3` is three words `ab`.
+//! Double quotes have escapes, and single quotes have none. Two notations are additional to `redis-cli`:
+//! `"ab"*3` is the word `ababab`, and `"ab"**3` is three words `ab`.
 
 use anyhow::{Context, ensure};
 
-/// Splits a line.
+/// Splits a line into words.
 ///
-/// # Errors
-/// A quote or an escape is not closed, or text follows a closing quote.
+/// # Errors A quote or an escape is not closed, or text follows directly after a closing quote.
 pub(super) fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();

@@ -1,4 +1,4 @@
-//! The client that works normally during the abuse.
+//! A client that works normally during an abuse, and measures its delays.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use crate::resp::{Client, Reply};
 use crate::test::reports;
 
-/// A client on its own thread that repeats a PING, an allocation and a free.
+/// A client on its own thread. It repeats a `PING`, an allocation and a free.
 #[derive(Debug)]
 pub(super) struct Bystander {
     latencies: Arc<Mutex<Latencies>>,
@@ -19,11 +19,11 @@ pub(super) struct Bystander {
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// The durations of its requests.
+/// The durations of the client's requests.
 #[derive(Debug, Default)]
 pub(super) struct Latencies {
     pub(super) pings: Vec<Duration>,
-    /// Durations of a `VMALLOC` with its `VFREE`.
+    /// The duration of each `VMALLOC` together with its `VFREE`.
     pub(super) pairs: Vec<Duration>,
 }
 
@@ -46,7 +46,7 @@ impl Bystander {
         Ok(Self { latencies, is_over, thread: std::thread::spawn(work) })
     }
 
-    /// Takes the durations since the last call, in ascending order.
+    /// Returns the durations since the last call, in ascending order.
     pub(super) fn take(&self) -> anyhow::Result<Latencies> {
         ensure!(!self.thread.is_finished(), "the client that works gave up");
         let mut latencies =
@@ -56,7 +56,7 @@ impl Bystander {
         Ok(latencies)
     }
 
-    /// Ends the thread and returns its error.
+    /// Ends the thread. Returns the error that the client had, if any.
     pub(super) fn end(self) -> anyhow::Result<()> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread

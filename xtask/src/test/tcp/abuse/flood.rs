@@ -1,4 +1,4 @@
-//! Many connections at once.
+//! Abuse by many connections at the same time.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpStream};
@@ -13,22 +13,22 @@ use crate::resp::{Reply, encode};
 use crate::sys;
 use crate::test::reports;
 
-/// Clients that connect at once.
+/// Number of clients that connect at the same time. The next constant is the number of rounds.
 const CLIENTS: usize = 200;
 const ROUNDS: usize = 5;
-/// Handshakes that are never completed.
+/// Number of handshakes that are never completed.
 const HALVES: u16 = 1000;
-/// Number of them that have sockets (`docs/threat-model.md`).
+/// Maximum number of incomplete handshakes that have sockets (`docs/threat-model.md`).
 const HALVES_WITH_SOCKETS: u64 = 64;
 const PAUSE: Duration = Duration::from_millis(50);
-/// Damaged segments, and how long the image may take to become idle after each.
+/// Number of damaged segments. The next constant is the time in which the image must become idle after each.
 const DAMAGED: u16 = 10;
 const ASLEEP_AGAIN: Duration = Duration::from_millis(5);
-/// Longest wait of a client.
+/// Maximum time for which a client waits.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// All clients connect before any gets a reply: none is refused, and each gets a PONG. The rounds follow
-/// each other while earlier clients still disconnect.
+/// Connects all clients before any of them gets a reply. No client may be refused, and each must get a PONG.
+/// A round begins while the clients of the previous round still disconnect.
 pub(super) fn dial(subject: &Subject) -> anyhow::Result<()> {
     (0..ROUNDS).try_for_each(|round| dial_once(subject).with_context(|| format!("round {round}")))
 }
@@ -45,7 +45,7 @@ fn dial_once(subject: &Subject) -> anyhow::Result<()> {
         streams.push(stream);
     }
     for (number, stream) in streams.iter_mut().enumerate() {
-        // The write waits here until the socket is connected.
+        // This write blocks until the socket is connected.
         stream.write_all(&encode(&["PING"])).with_context(|| format!("client {number}"))?;
     }
     for (number, stream) in streams.iter().enumerate() {
@@ -59,8 +59,8 @@ fn dial_once(subject: &Subject) -> anyhow::Result<()> {
 /// Sends SYNs with source addresses that do not exist, so that the handshakes are never completed.
 pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
     let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
-        // passt and QEMU's user network forward complete handshakes only; the loopback test `crowd` has
-        // incomplete ones.
+        // passt and QEMU's user network forward only complete handshakes. The loopback test `crowd` covers
+        // incomplete ones there.
         process::announce("", "not done: half-open handshakes need a TAP device");
         return Ok(());
     };
@@ -69,20 +69,20 @@ pub(super) fn half_open(subject: &Subject) -> anyhow::Result<()> {
         let [_, low] = number.to_be_bytes();
         let from = SocketAddrV4::new([10, 0, 2, 100 + low % 100].into(), 10_000 + number);
         socket.send_to(&syn(from, to), to)?;
-        // As many as the device holds are sent at once.
+        // After each 200 packets the thread pauses, because the device holds no more at once.
         if number % 200 == 199 {
             std::thread::sleep(PAUSE);
         }
     }
-    // The other SYNs were answered with cookies, which need no socket.
+    // All other SYNs were answered with SYN cookies, which need no socket.
     let halves = reports::stat(&mut subject.connect()?, "resp_sockets_handshaking")?;
     ensure!(halves == HALVES_WITH_SOCKETS, "{halves} handshakes have sockets");
-    // Regular clients must be served all the same.
+    // Regular clients must be served in spite of the incomplete handshakes.
     dial_once(subject)
 }
 
-/// Sends segments with a wrong checksum, one at a time while the image is idle: the next packet must not
-/// wait for the timer.
+/// Sends segments with a wrong checksum, one at a time while the image is idle. The next valid packet must be
+/// handled immediately, and not only at the next timer interrupt.
 pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
     let (Network::Tap(_), SocketAddr::V4(to)) = (subject.network(), subject.address()) else {
         process::announce("", "not done: damaged segments need a TAP device");
@@ -107,17 +107,17 @@ pub(crate) fn damaged(subject: &Subject) -> anyhow::Result<()> {
         std::thread::sleep(ASLEEP_AGAIN);
         behind += ping()?;
     }
-    // An image that misses an interrupt sleeps for a second.
+    // An image that misses the interrupt of a packet sleeps for a second.
     let limit = 10 * alone + Duration::from_secs(1);
     ensure!(behind < limit, "{behind:?} after damaged packets, {alone:?} without");
     Ok(())
 }
 
-/// Makes the first packet of a handshake, with the headers of IP and TCP.
+/// Returns the first packet of a handshake, a SYN with the headers of IP and TCP.
 fn syn(from: SocketAddrV4, to: SocketAddrV4) -> [u8; 40] {
     let mut packet = [0; 40];
     let (ip, tcp) = packet.split_at_mut(20);
-    // Version and header length; the kernel fills in total length and checksum. 64 hops, TCP.
+    // IP version 4 and header length. The kernel fills in total length and checksum. 64 hops, protocol TCP.
     ip[0] = 0x45;
     ip[8] = 64;
     ip[9] = 6;
@@ -125,11 +125,11 @@ fn syn(from: SocketAddrV4, to: SocketAddrV4) -> [u8; 40] {
     ip[16..20].copy_from_slice(&to.ip().octets());
     tcp[0..2].copy_from_slice(&from.port().to_be_bytes());
     tcp[2..4].copy_from_slice(&to.port().to_be_bytes());
-    // A header of five words, SYN, a window.
+    // TCP: a header of five words, the SYN flag, a window.
     tcp[12] = 5 << 4;
     tcp[13] = 2;
     tcp[14..16].copy_from_slice(&1024_u16.to_be_bytes());
-    // The checksum covers the segment and a pseudo header of addresses, protocol and length.
+    // The checksum covers the segment and a pseudo header with addresses, protocol and length.
     let words = |bytes: &[u8]| -> u32 {
         bytes.as_chunks().0.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum()
     };

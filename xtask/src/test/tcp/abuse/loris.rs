@@ -1,4 +1,4 @@
-//! Clients that hold connections without using them.
+//! Abuse by clients that hold connections and use them as slowly as possible.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,20 +10,21 @@ use super::Subject;
 use crate::sys;
 use crate::test::reports;
 
-/// How long the connections are held.
+/// Time for which the connections are held.
 const HOLD: Duration = Duration::from_secs(3);
-/// The pause between two bytes of a client.
+/// The pause between two bytes of a slow client.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Time limit of a reply.
+/// Maximum time of a reply.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Places of the RESP service, two of which the test itself uses, and of the HTTP reports.
+/// Number of places of the RESP service, two of which the test itself uses. The next constant is the number
+/// of places of the HTTP reports.
 const RESP_PLACES: usize = 256;
 const HTTP_PLACES: usize = runtime_config::limits::HTTP_CLIENTS;
-/// Clients that never read, and the request that each sends.
+/// Number of clients that never read. The next constant is the request that each of them sends.
 const DEAF: usize = 4;
 const REPORTS: usize = 100_000;
 
-/// Sends a request byte by byte on all free RESP places.
+/// Sends a request byte by byte on every free RESP place.
 pub(super) fn resp(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.address();
     let request = b"*3\r\n$6\r\nVWRITE\r\n$4000\r\n";
@@ -34,19 +35,19 @@ pub(super) fn resp(subject: &Subject) -> anyhow::Result<()> {
     until(|| Ok(one_line(address, b"PING\r\n")? == "+PONG\r\n"))
 }
 
-/// Sends HTTP heads byte by byte on all places.
+/// Sends the head of an HTTP request byte by byte on every HTTP place.
 pub(super) fn http(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.http()?;
     let streams = trickle(address, HTTP_PLACES, b"GET / HTTP/1.1\r\nHost: a\r\nX: aaaaaaaaaaaaaa")?;
     let asks = b"GET /healthz HTTP/1.0\r\n\r\n";
-    // A head that is incomplete after a second is evicted for monitoring.
+    // A connection whose head is incomplete after one second is evicted, so the monitoring request is served.
     let late = one_line(address, asks)?;
     ensure!(late.starts_with("HTTP/1.1 200 "), "one more gets {late:?}");
     drop(streams);
     until(|| Ok(one_line(address, asks)?.starts_with("HTTP/1.1 200 ")))
 }
 
-/// Pipelines more reports than the image will ever write, and reads none.
+/// Pipelines more requests for reports than the image can answer into its buffers, and reads no answer.
 pub(super) fn deaf(subject: &Subject) -> anyhow::Result<()> {
     let requests = b"VMALLOCINFO\r\n".repeat(REPORTS);
     let mut streams = Vec::new();
@@ -73,7 +74,7 @@ pub(super) fn deaf(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens connections, and sends byte by byte on each for a while.
+/// Opens `count` connections, and sends `bytes` byte by byte on each of them for a while.
 fn trickle(address: SocketAddr, count: usize, bytes: &[u8]) -> anyhow::Result<Vec<TcpStream>> {
     let mut streams = Vec::new();
     for number in 0..count {
@@ -91,7 +92,7 @@ fn trickle(address: SocketAddr, count: usize, bytes: &[u8]) -> anyhow::Result<Ve
     Ok(streams)
 }
 
-/// Returns the first line that a new connection receives.
+/// Returns the first line that a new connection receives after it has sent `bytes`.
 fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -101,7 +102,7 @@ fn one_line(address: SocketAddr, bytes: &[u8]) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
-/// Waits until a condition is true.
+/// Waits until `is_so` returns `true`.
 fn until(mut is_so: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !is_so()? {

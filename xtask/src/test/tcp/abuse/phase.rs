@@ -1,4 +1,4 @@
-//! One abuse, and its effect on other clients.
+//! Runs one abuse, and measures its effect on another client.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -9,30 +9,30 @@ use anyhow::{Context, ensure};
 use super::bystander::{Bystander, Latencies};
 use crate::resp::Client;
 
-/// Duration of the idle phase, for comparison.
+/// Duration of the phase without abuse, for comparison.
 const CALM: Duration = Duration::from_secs(3);
 
-/// The measurements of a phase.
+/// The measurements during one abuse.
 #[derive(Debug)]
 pub(super) struct Phase {
     name: &'static str,
     time: Duration,
     latencies: Latencies,
-    /// Turns of the image's loop, by the image's own clock.
+    /// The turns of the image's server loop, measured by the image's own clock.
     pub(super) turns: LoopTurns,
 }
 
-/// Turns of the image's loop.
+/// The number and the durations of turns of the image's server loop.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LoopTurns {
     pub(super) all: u64,
-    /// Turns over 2 ms.
+    /// Number of turns that took longer than 2 ms.
     pub(super) long: u64,
     pub(super) longest_us: u64,
 }
 
 impl Phase {
-    /// Runs an abuse while the bystander works.
+    /// Runs an abuse while `bystander` works, and measures both.
     pub(super) fn measure(
         name: &'static str,
         observer: &mut Client,
@@ -51,7 +51,7 @@ impl Phase {
     }
 }
 
-/// Does nothing for a while.
+/// Waits for a while. This phase without abuse is the comparison.
 pub(super) fn calm() -> anyhow::Result<()> {
     std::thread::sleep(CALM);
     Ok(())

@@ -1,4 +1,4 @@
-//! Requests in pieces, and malformed requests.
+//! Abuse by requests in pieces, and by malformed requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,12 +10,12 @@ use super::super::bad_input;
 use super::Subject;
 use crate::resp::encode;
 
-/// Time limit of a reply.
+/// Maximum time of a reply.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Clients that send broken requests at once.
+/// Number of clients that send malformed requests at the same time.
 const CLIENTS: usize = 8;
 
-/// A conversation that is cut at every byte, and one of single bytes, get the same replies.
+/// Sends the same conversation cut at each byte, and as single bytes. The replies must be the same.
 pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     let bytes = [
         &encode(&["VZALLOC", "10000"])[..],
@@ -26,7 +26,7 @@ pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     .concat();
     let answer = |cuts: &mut dyn Iterator<Item = usize>| -> anyhow::Result<String> {
         let text = answer(subject, &bytes, cuts)?;
-        // The ids of the regions differ.
+        // The ids of the regions differ between the conversations, so they are removed.
         let (_, rest) = text.split_once(":12288\r\n").with_context(|| format!("{text:?}"))?;
         Ok(rest.to_owned())
     };
@@ -43,7 +43,7 @@ pub(super) fn splits(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends bytes in the pieces that end at these offsets; returns all bytes of the replies.
+/// Sends `bytes` in pieces that end at `ends`. Returns all bytes of the replies.
 fn answer(
     subject: &Subject,
     bytes: &[u8],
@@ -64,7 +64,7 @@ fn answer(
     Ok(text)
 }
 
-/// Several clients send all malformed requests at once.
+/// Sends all malformed requests from several clients at the same time.
 pub(super) fn broken(subject: &Subject) -> anyhow::Result<()> {
     let address = subject.address();
     std::thread::scope(|scope| {

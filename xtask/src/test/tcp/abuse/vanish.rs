@@ -1,4 +1,4 @@
-//! Clients that disconnect during a request.
+//! Abuse by clients that disconnect during a request.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -10,19 +10,19 @@ use crate::resp::{Client, encode};
 use crate::sys;
 use crate::test::reports;
 
-/// Clients at once, and the regions of each.
+/// Number of clients at the same time. The next constant is the number of regions of each.
 const CLIENTS: usize = 200;
 const REGIONS: usize = 500;
-/// Rounds of clients that are reset within a bulk, and their number per round.
+/// Number of rounds of clients that are reset within a bulk string, and number of clients per round.
 const ROUNDS: usize = 10;
 const CUT: usize = 50;
-/// Bytes after the header of a write.
+/// Number of bytes that are sent after the header of the write.
 const BEHIND: usize = 100_000;
-/// How long the image may take to free their regions.
+/// Maximum time in which the image must free the regions of the clients.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Resets connections during a write of 16 MiB: within its header, and after more bytes than the image
-/// buffers.
+/// Resets connections during a write of 16 MiB: some within its header, and some after more bytes than the
+/// image buffers.
 pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
     let mut owner = subject.connect()?;
     reports::allocated(owner.call(&["VMALLOC", "16M", "NAME", "target"])?)?;
@@ -43,7 +43,7 @@ pub(super) fn amid_bulks(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Resets many clients with many unnamed regions at once.
+/// Resets many clients that have many unnamed regions, all at the same time.
 pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
@@ -59,7 +59,7 @@ pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     drop(clients);
     let mut observer = subject.connect()?;
     let deadline = Instant::now() + LIMIT;
-    // The region of the bystander comes and goes.
+    // The bystander has at most one region at a time, which may exist or not.
     while reports::stat(&mut observer, "regions")? > 1 {
         ensure!(Instant::now() < deadline, "the regions of ended clients are not freed");
         std::thread::sleep(Duration::from_millis(20));
@@ -67,7 +67,7 @@ pub(super) fn with_regions(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Opens a connection that ends by RST.
+/// Opens a connection whose end sends an RST.
 fn open(subject: &Subject) -> anyhow::Result<TcpStream> {
     let stream = TcpStream::connect(subject.address())?;
     sys::reset_on_close(&stream)?;

@@ -1,28 +1,28 @@
-//! The table of bad input.
+//! The table of malformed requests and their replies.
 
-/// The state of the connection after bad input.
+/// The state of a connection after a malformed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
     /// The connection stays open.
     Stays,
-    /// The image closes it.
+    /// The image closes the connection.
     Closes,
 }
 
-/// One bad input.
+/// A malformed request with its expected effect.
 #[derive(Clone, Debug)]
 pub(super) struct BadInput {
-    /// The fault.
+    /// The fault in the request.
     pub(super) about: &'static str,
-    /// The bytes that are sent.
+    /// The bytes of the request.
     pub(super) bytes: Vec<u8>,
-    /// The expected reply; `…` stands for text that depends on the machine.
+    /// The expected reply. `…` stands for text that depends on the machine.
     pub(super) reply: String,
     /// The expected state of the connection.
     pub(super) end: ConnectionEnd,
 }
 
-/// Requests that are well-formed, with the error that each gets.
+/// Well-formed requests that the image must refuse, each with its error.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("size 0", "VMALLOC 0", "INVAL size 0"),
     ("size 0, zeroed", "VZALLOC 0", "INVAL size 0"),
@@ -99,7 +99,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("RESP4", "HELLO 4", "NOPROTO unsupported protocol version"),
 ];
 
-/// Bytes that break the protocol, with the end of the error that each gets.
+/// Bytes that break the protocol, each with the end of its error.
 const BROKEN: &[(&str, &[u8], &str)] = &[
     ("a bulk of gigabytes", b"*1\r\n$9999999999\r\n", "invalid bulk length"),
     ("a negative bulk", b"*1\r\n$-5\r\n", "invalid bulk length"),
@@ -114,7 +114,7 @@ const BROKEN: &[(&str, &[u8], &str)] = &[
     ("text after a quote", b"PING \"abc\"d\r\n", "unbalanced quotes in request"),
 ];
 
-/// Returns all bad inputs.
+/// Returns all malformed requests.
 pub(super) fn all() -> Vec<BadInput> {
     let mut rows: Vec<BadInput> = REFUSED
         .iter()
@@ -136,8 +136,8 @@ pub(super) fn all() -> Vec<BadInput> {
     rows
 }
 
-/// Returns the inputs that are bad only for an existing region: ids differ from run to run, so the region
-/// has a name.
+/// Returns the requests that are malformed only if a region exists. The region has a name, because ids differ
+/// between runs.
 fn regions() -> Vec<BadInput> {
     let row = |about, reply: &str, requests: &[&str]| BadInput {
         about,
@@ -187,7 +187,7 @@ fn regions() -> Vec<BadInput> {
     ]
 }
 
-/// Returns the inputs that make the whole stream invalid.
+/// Returns the requests that break the protocol, so that the rest of the connection cannot be parsed.
 fn streams() -> Vec<BadInput> {
     let closes = |about, bytes: Vec<u8>, reply: &str| BadInput {
         about,

@@ -1,4 +1,5 @@
-//! axe-core, which checks accessibility: from npm, in a fixed version, below `target`.
+//! Runs axe-core, which checks the accessibility of a page. A fixed version is installed from npm below
+//! `target`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +13,15 @@ use crate::process;
 use crate::test::tally::Skip;
 
 const PACKAGE: &str = "axe-core@4.10.3";
-/// Below `target`, so that `cargo clean` removes it. Each version has its own folder.
+/// The folder of the package. It is below `target`, so that `cargo clean` removes it, and has a folder for
+/// each version.
 const FOLDER: &str = "target/clients";
 const SCRIPT: &str = "node_modules/axe-core/axe.min.js";
 
-/// Time limit for a package of some MB.
+/// Maximum time of the installation of a package of some MB.
 const INSTALL_LIMIT: Duration = Duration::from_secs(180);
 
-/// Runs axe and returns impact, rule and the first element of each violation.
+/// A script that runs axe. It returns the impact, the rule and the first element of each violation.
 const RUN: &str = "
     const done = arguments[arguments.length - 1];
     axe.run().then(({ violations, passes }) => done({
@@ -27,12 +29,12 @@ const RUN: &str = "
         violations: violations.map(({ id, impact, nodes }) => [impact, id, nodes[0].html]),
     }), (error) => done({ error: String(error) }));";
 
-/// The script of axe.
+/// The source of axe, which is run in a page.
 #[derive(Debug)]
 pub(super) struct Axe(String);
 
 impl Axe {
-    /// Reads the script, and installs it if it is missing.
+    /// Reads the source of axe. Installs axe if it is missing.
     pub(super) fn install(root: &Path) -> anyhow::Result<Self> {
         let folder = root.join(FOLDER).join(PACKAGE);
         let script = folder.join(SCRIPT);

@@ -1,4 +1,4 @@
-//! Chromium, controlled by its driver: WebDriver, which is JSON over HTTP.
+//! Controls Chromium through its driver, by WebDriver (JSON over HTTP).
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,22 +13,22 @@ use serde_json::{Value, json};
 
 use crate::sys::{self, Bond};
 
-/// The browser's first start on a busy host.
+/// Maximum time of a request. The first start of the browser is slow on a busy host.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// The line of the driver once it listens.
+/// The text that the driver prints once it listens.
 const READY: &str = "ChromeDriver was started successfully on port ";
 
-/// The screen of a viewer, and the display of colours on it.
+/// The screen of a viewer, and the way in which the screen shows colours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Screen {
-    /// In CSS pixels.
+    /// Width in CSS pixels.
     pub(super) width: u32,
-    /// In CSS pixels.
+    /// Height in CSS pixels.
     pub(super) height: u32,
     /// Whether the viewer prefers dark pages.
     pub(super) is_dark: bool,
-    /// Whether all colours are displayed as grey.
+    /// Whether the screen shows all colours as grey.
     pub(super) is_grey: bool,
 }
 
@@ -44,7 +44,7 @@ impl Screen {
         self.width < self.height
     }
 
-    /// Returns a word for each property.
+    /// Returns a name with a word for each property of the screen.
     pub(super) fn name(self) -> String {
         let Self { width, height, is_dark, is_grey } = self;
         let scheme = if is_dark { "dark" } else { "light" };
@@ -53,7 +53,7 @@ impl Screen {
     }
 }
 
-/// A browser with one window. Dropping it ends it.
+/// A browser with one window. The browser ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Browser {
     driver: Child,
@@ -62,7 +62,7 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    /// Starts the driver and a headless browser, with its own profile below `folder`.
+    /// Starts the driver and a headless browser, which has its own profile below `folder`.
     pub(super) fn start(driver: &Path, browser: &Path, folder: &Path) -> anyhow::Result<Self> {
         let profile = folder.join("profile");
         let _ = std::fs::remove_dir_all(&profile);
@@ -72,7 +72,7 @@ impl Browser {
         sys::bind(&mut command, Bond::Own, &[]);
         let mut child = command.spawn().with_context(|| driver.display().to_string())?;
         let output = child.stdout.take().context("the driver's output")?;
-        // From here on a drop of the value ends the driver.
+        // From here on, dropping the value ends the driver.
         let mut started = Self {
             driver: child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -92,7 +92,7 @@ impl Browser {
             "--window-size=1280,1100",
         ];
         arguments.extend(["--hide-scrollbars", &profile]);
-        // Chromium's sandbox does not run as root; the browser loads our page only.
+        // Chromium's sandbox does not work as root. Without it only the image's page is loaded.
         if sys::is_root() {
             arguments.push("--no-sandbox");
         }
@@ -114,14 +114,15 @@ impl Browser {
         self.post("execute/sync", &json!({"script": script, "args": []}))
     }
 
-    /// Runs a script until it calls the function that is its last argument; returns the passed value.
+    /// Runs a script until it calls the function that is its last argument. Returns the value passed to that
+    /// function.
     pub(super) fn run_until_done(&self, script: &str) -> anyhow::Result<Value> {
         let limit = u64::try_from(LIMIT.as_millis())?;
         self.post("timeouts", &json!({ "script": limit }))?;
         self.post("execute/async", &json!({"script": script, "args": []}))
     }
 
-    /// Shows the page on another screen.
+    /// Changes the size and the colours of the screen.
     pub(super) fn show_on(&self, screen: Screen) -> anyhow::Result<()> {
         let Screen { width, height, is_dark, is_grey } = screen;
         let (scheme, sight) = (
@@ -145,7 +146,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Presses a key, by its name in the DOM.
+    /// Presses the key with this name in the DOM.
     pub(super) fn press(&self, key: &str) -> anyhow::Result<()> {
         let code = match key {
             "Tab" => 9,
@@ -174,7 +175,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Sends a command of the browser's own protocol.
+    /// Sends a command of the DevTools protocol.
     fn command(&self, name: &str, parameters: &Value) -> anyhow::Result<Value> {
         self.post("goog/cdp/execute", &json!({"cmd": name, "params": parameters}))
     }
@@ -186,7 +187,7 @@ impl Browser {
         Ok(rows.iter().map(|row| row["message"].to_string()).collect())
     }
 
-    /// Returns a screenshot of the whole page as a PNG.
+    /// Returns a screenshot of the whole page in PNG format.
     pub(super) fn picture(&self) -> anyhow::Result<Vec<u8>> {
         let parameters = json!({"format": "png", "captureBeyondViewport": true});
         let answer = self.command("Page.captureScreenshot", &parameters)?;
@@ -197,7 +198,7 @@ impl Browser {
         self.call("POST", &format!("/session/{}/{what}", self.session), body)
     }
 
-    /// Sends one request on its own connection.
+    /// Sends one HTTP request to the driver on a connection of its own.
     fn call(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(self.address).context("the driver")?;
@@ -235,7 +236,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The browser may end by itself; the remaining processes are in the driver's group.
+        // The browser normally ends by itself. Its remaining processes are in the process group of the
+        // driver.
         if !self.session.is_empty() {
             let _ = self.call("DELETE", &format!("/session/{}", self.session), &Value::Null);
         }
@@ -244,7 +246,7 @@ impl Drop for Browser {
     }
 }
 
-/// Returns the port that the driver has chosen.
+/// Returns the port that the driver has chosen and printed.
 fn port(output: impl Read) -> anyhow::Result<u16> {
     let mut said = String::new();
     for line in BufReader::new(output).lines() {

@@ -1,21 +1,21 @@
-//! The walk through the page that `docs/page.md` describes, by keys alone.
+//! Uses the page by keys alone, in the way that `docs/page.md` describes.
 
 use anyhow::ensure;
 
 use super::stage::BrowserStage;
 
-/// Number of Tab presses within which an element must get the focus.
+/// Maximum number of Tab presses until an element gets the focus.
 const TABS: usize = 40;
 
 const FOCUS: &str = "const { id, tagName } = document.activeElement; return id || tagName";
-/// The key of the selected row, if one is selected, and whether it is visible.
+/// A script that returns the key of the selected row and whether that row is visible.
 const SELECTED: &str = "const rows = document.querySelectorAll('[aria-selected=true]'); \
     if (rows.length !== 1) return ''; \
     const [row, box] = [rows[0], document.getElementById('regions-scroll')] \
         .map((element) => element.getBoundingClientRect()); \
     return row.top >= box.top && row.bottom <= box.bottom + 1 ? rows[0].dataset.key : 'out of sight'";
 const FOCUSED_ROW: &str = "return document.activeElement.dataset.key ?? ''";
-/// Whether the map shows the whole selected region.
+/// A script that returns whether the map shows the whole selected region.
 const IS_ON_MAP: &str = "const { first, line, lines } = scale(); const region = known(view.selected); \
     return region.from >= first && region.to <= first + line * lines";
 
@@ -23,7 +23,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.browser.run("zoomAll(); scrollTo(0, 0); document.activeElement.blur()")?;
     focus(stage, |stage| Ok(stage.text(FOCUS)? == "map"))?;
 
-    // The arrows, Home and End.
+    // Uses the arrow keys, Home and End.
     let first = stage.text_of("pointed")?;
     stage.press(&["ArrowDown", "ArrowRight", "ArrowRight"])?;
     let moved = stage.text_of("pointed")?;
@@ -38,7 +38,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.press(&["Home"])?;
     ensure!(stage.text_of("pointed")? == first, "Home does not lead back");
 
-    // Zooms in to the last level, then out, back and to the whole map.
+    // Zooms in to the last level, zooms out and back, and shows the whole map.
     let all = loaded(stage)?;
     let mut scales = vec![all.clone()];
     while !stage.text_of("scale")?.ends_with("a cell 4 KiB") {
@@ -58,7 +58,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.press(&["Escape"])?;
     ensure!(loaded(stage)? == all, "Escape does not show everything");
 
-    // Selects a region of the map in the table.
+    // Selects a region of the map, which also selects its row in the table.
     let mut steps = 0;
     while !stage.text_of("pointed")?.contains("of clients") {
         steps += 1;
@@ -71,7 +71,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     ensure!(selected != "out of sight", "the selected row cannot be seen");
     stage.keep("selected")?;
 
-    // Shows a row of the table on the map.
+    // Shows the region of a row on the map.
     focus(stage, |stage| Ok(!stage.text(FOCUSED_ROW)?.is_empty()))?;
     ensure!(stage.text(FOCUSED_ROW)? == selected, "the focus is not in the selected row");
     stage.press(&["ArrowDown", "ArrowDown", "ArrowUp"])?;
@@ -82,7 +82,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     ensure!(stage.is(IS_ON_MAP)?, "the map does not show the region");
     stage.browser.run("zoomAll()")?;
 
-    // A heading sorts the table; a second press reverses the order.
+    // Sorts the table by a heading. A second press reverses the order.
     stage.browser.run("document.querySelector('[data-sort=pages]').focus()")?;
     for order in ["ascending", "descending"] {
         stage.press(&["Enter"])?;
@@ -97,7 +97,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Presses Tab until an element has the focus.
+/// Presses Tab until the wanted element has the focus.
 fn focus(
     stage: &BrowserStage<'_>,
     has_it: impl Fn(&BrowserStage<'_>) -> anyhow::Result<bool>,
@@ -111,8 +111,8 @@ fn focus(
     anyhow::bail!("{TABS} presses of Tab lead to {}", stage.text(FOCUS)?)
 }
 
-/// Returns the view of the map once it is loaded: first offset and bytes of a line, or null for the whole
-/// map.
+/// Returns the view of the map once it is loaded: the first offset and the number of bytes in a line, or null
+/// for the whole map.
 fn loaded(stage: &BrowserStage<'_>) -> anyhow::Result<String> {
     let is_loaded = || Ok(!stage.text_of("scale")?.ends_with("; loading"));
     stage.wait("the answer for a view", is_loaded)?;

@@ -1,20 +1,21 @@
-//! 20,000 regions: the map is complete, and unloaded parts do not look free.
+//! Tests the page with 20,000 regions. The map must be complete, and parts that are not loaded must not look
+//! free.
 
 use anyhow::{Context, ensure};
 
 use super::stage::{BrowserStage, POINTS};
 use crate::test::reports;
 
-/// Regions without a name, in batches of [`BATCH`].
+/// Number of regions without a name, which are allocated in batches of [`BATCH`].
 const REGIONS: u64 = 20_000;
 const BATCH: u64 = 1000;
-/// Regions of each batch that are freed again, so that the map has gaps.
+/// Number of regions of each batch that are freed again, so that the map has gaps.
 const FREED: usize = 100;
 
-/// Sums over all cells of the map: regions, and pages of clients.
+/// A script that sums over all cells of the map: the regions, and the pages of clients.
 const SUMS: &str = "return (currentMap()?.buckets ?? []).reduce(([regions, clients], sums) => \
     sums ? [regions + sums[3], clients + sums[0]] : [regions, clients], [0, 0])";
-/// Zooms in, and returns the free points of the map and its scale before the answer can arrive.
+/// A script that zooms in, and returns the free points of the map and its scale before the answer can arrive.
 const UNLOADED: &str = "zoomIn(); \
     const points = points_of(document.getElementById('map')); \
     const probe = document.createElement('canvas'); \
@@ -35,7 +36,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
         reports::free(&mut stage.client.borrow_mut(), freed)?;
         regions += BATCH - FREED as u64;
     }
-    // The number of live regions that was planned.
+    // The planned number of live regions.
     let rest = REGIONS / BATCH * FREED as u64;
     for _ in 0..rest / BATCH {
         stage.call(&format!("VMALLOCN {BATCH} 16384"))?;
@@ -43,7 +44,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     }
     stage.wait("every region on the map", || {
         let sums = stage.browser.run(SUMS)?;
-        // Including the regions of the image, whose number the page shows too.
+        // The page also shows the regions of the image, so their number is added.
         let image = stage.number("return state.stats.counters.vmalloc.areas_system")?;
         Ok(sums[0].as_u64() == Some(regions + image))
     })?;
@@ -58,7 +59,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     stage.wait("the answer", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
     stage.browser.run("zoomAll()")?;
     stage.wait("the whole map", || Ok(!stage.text_of("scale")?.ends_with("; loading")))?;
-    // One viewer needs few connections.
+    // One viewer must need only few connections.
     let connections = stage.counter("http_clients")?;
     ensure!(connections <= 6, "one page holds {connections} connections");
     Ok(())

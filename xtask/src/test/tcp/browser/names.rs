@@ -1,19 +1,19 @@
-//! Names that clients choose: the page shows them as text while their regions live.
+//! Tests names that clients choose. The page must show them as text, and only while their regions live.
 
 use anyhow::ensure;
 
 use super::stage::{BrowserStage, POINTS};
 
-/// A name that is HTML, and the name of a region that is freed.
+/// A name that is HTML code. The next constant is the name of a region that is freed.
 const TAG: &str = "<img/src=x>";
 const GONE: &str = "soon-gone";
 
 const NAMES: &str = "return Array.from(document.querySelectorAll('#regions td.name'), \
                      (cell) => cell.textContent)";
-/// Elements that a name has created, and all images.
+/// A script that counts the elements that a name has created, and all images.
 const ELEMENTS: &str =
     "return document.querySelectorAll('td.name *').length + document.images.length";
-/// Different colours of the map.
+/// A script that counts the different colours of the map.
 const COLORS: &str = "return new Set(points_of(document.getElementById('map'))).size";
 
 pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
@@ -26,14 +26,14 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     }
     stage.wait("both names", || Ok(shows(stage, TAG)? && shows(stage, GONE)?))?;
     let colors = stage.number(&format!("{POINTS}{COLORS}"))?;
-    // Free space, the image's own regions with their pattern, clients' regions and guards.
+    // Free space, the image's own regions with their pattern, regions of clients and guard pages.
     ensure!(colors >= 5, "the map has {colors} colours");
     let elements = stage.number(ELEMENTS)?;
     ensure!(elements == 0, "{elements} elements out of names");
     stage.call(&format!("VFREE @{GONE}"))?;
     stage.wait("a name to go", || Ok(!shows(stage, GONE)?))?;
     ensure!(shows(stage, TAG)?, "the other name is missing too");
-    // The image's own regions are folded into one row.
+    // The image's own regions are collapsed into one row.
     ensure!(!shows(stage, "heap")?, "the image's own regions are not folded");
     stage.browser.run("document.getElementById('fold').click()")?;
     stage.wait("the image's own regions", || shows(stage, "heap"))?;

@@ -1,4 +1,4 @@
-//! The page on a laptop and on a phone, light and dark, and without colours.
+//! Tests the page on a laptop and on a phone, with light and dark colours, and without colours.
 
 use anyhow::ensure;
 
@@ -6,11 +6,11 @@ use super::axe::Axe;
 use super::driver::Screen;
 use super::stage::{BrowserStage, POINTS};
 
-/// Least difference of lightness, from 0 to 255, between the fillings of two kinds, in the mean of all
-/// points. Two even greys of that distance can be distinguished easily.
+/// Minimum difference of lightness, from 0 to 255, between the fillings of two kinds, as the mean over all
+/// points. Two plain greys with this difference can be distinguished easily.
 const DIFFERENCE: f64 = 16.0;
 
-/// Every kind of the map's legend: points as lightness.
+/// A script that returns the points of each kind in the map's legend, as lightness.
 const KINDS: &str = "return Array.from(document.querySelectorAll('.legend .swatch'), (swatch) => { \
     const inner = (at) => [at % swatch.width, Math.floor(at / swatch.width)] \
         .every((place) => place > 1 && place < swatch.width - 2); \
@@ -20,7 +20,7 @@ const KINDS: &str = "return Array.from(document.querySelectorAll('.legend .swatc
 
 const OVERFLOW: &str = "return document.documentElement.scrollWidth - innerWidth";
 
-/// Fillings differ in lightness or pattern, in both schemes.
+/// Checks that the fillings of two kinds differ in lightness or pattern, in the light and the dark scheme.
 pub(super) fn kinds(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     for is_dark in [false, true] {
         stage.browser.show_on(Screen { is_dark, ..Screen::LAPTOP })?;
@@ -56,7 +56,8 @@ fn difference(one: &serde_json::Value, other: &serde_json::Value) -> f64 {
     sum / f64::max(count, 1.0)
 }
 
-/// No screen is too narrow, and axe finds no violation. Screenshots of all screens are kept.
+/// Checks that the page fits on each screen, and that axe finds no violation. Keeps a screenshot of each
+/// screen.
 pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
     let axe = Axe::install(&stage.subject.file(""));
     for size in [Screen::LAPTOP, Screen::PHONE] {

@@ -1,4 +1,4 @@
-//! An image, a browser that shows its page, and a client that changes its regions.
+//! The stage of a browser test: an image, a browser that shows its page, and a client that changes regions.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use crate::resp::{Client, Reply};
 use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
-/// The page requests updates once a second; the limit is for a busy host.
+/// Maximum time of a wait. The page requests updates once a second, but the host may be busy.
 const LIMIT: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A function for scripts that returns the points of a canvas. It reads them from a copy, because Chromium
+/// A script function that returns the points of a canvas. It reads a copy of the canvas, because Chromium
 /// warns about a canvas that is both drawn and read.
 pub(super) const POINTS: &str = "const points_of = (canvas) => { \
     const copy = document.createElement('canvas'); \
@@ -26,13 +26,13 @@ pub(super) const POINTS: &str = "const points_of = (canvas) => { \
     pen.drawImage(canvas, 0, 0); \
     return new Uint32Array(pen.getImageData(0, 0, copy.width, copy.height).data.buffer); }; ";
 
-/// The context of a step of the test.
+/// The context of a part of the test.
 pub(super) struct BrowserStage<'a> {
     pub(super) subject: &'a Subject,
     pub(super) browser: &'a Browser,
-    /// The unnamed regions of the client live as long as it does.
+    /// The client of the test. Its unnamed regions are freed when it disconnects.
     pub(super) client: RefCell<Client>,
-    /// The folder of screenshots.
+    /// The folder for screenshots.
     pub(super) folder: PathBuf,
 }
 
@@ -47,7 +47,7 @@ impl BrowserStage<'_> {
         Ok(reply)
     }
 
-    /// A counter of the image.
+    /// Returns the counter `name` of the image.
     pub(super) fn counter(&self, name: &str) -> anyhow::Result<u64> {
         reports::stat(&mut self.client.borrow_mut(), name)
     }
@@ -58,7 +58,7 @@ impl BrowserStage<'_> {
         value.as_str().map(str::to_owned).with_context(|| format!("no text: {value}"))
     }
 
-    /// Returns the text of an element.
+    /// Returns the text of the element with this id.
     pub(super) fn text_of(&self, id: &str) -> anyhow::Result<String> {
         self.text(&format!("return document.getElementById('{id}').textContent"))
     }
@@ -79,7 +79,7 @@ impl BrowserStage<'_> {
         keys.iter().try_for_each(|key| self.browser.press(key))
     }
 
-    /// Waits until a condition is true; a failure names the condition.
+    /// Waits until a condition is true. The error after a timeout contains the name of the condition.
     pub(super) fn wait(
         &self,
         what: &str,
@@ -96,7 +96,7 @@ impl BrowserStage<'_> {
         Ok(())
     }
 
-    /// Waits until the page is live.
+    /// Waits until the page shows current data.
     pub(super) fn wait_until_live(&self) -> anyhow::Result<()> {
         self.wait("the page to be live", || Ok(self.text_of("live")? == "live"))
     }

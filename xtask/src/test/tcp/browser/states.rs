@@ -1,4 +1,4 @@
-//! A page that is not live shows its state, and updates keep a selection.
+//! Tests the states of the page: a page that is not current must say so, and updates must keep a selection.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use anyhow::ensure;
 
 use super::stage::BrowserStage;
 
-/// Selects the name of the third row.
+/// A script that selects the name in the third row.
 const SELECT: &str = "const cell = document.querySelector('#regions-clients tr:nth-child(3) td'); \
     getSelection().selectAllChildren(cell); return getSelection().toString()";
 const SELECTED: &str = "return getSelection().toString()";
 const IS_STALE: &str = "return document.body.classList.contains('stale')";
-/// The colour of the first number.
+/// A script that returns the colour of the first number.
 const COLOR: &str = "return getComputedStyle(document.querySelector('.tile b')).color";
 const PAUSE: &str = "document.getElementById('pause').click()";
 
-/// The image does not answer during a measurement.
+/// A command during which the image does not answer other requests.
 const SUSPEND: &str = "VBENCH pair_test LOOPS 100000000 MS 9000";
 
 pub(super) fn selection(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ pub(super) fn run(stage: &BrowserStage<'_>) -> anyhow::Result<()> {
         stage.is(IS_STALE)? && stage.text(COLOR)? != color,
         "old numbers look like current ones"
     );
-    // The last update may have been in flight.
+    // The last update may have been in flight when the image stopped to answer.
     std::thread::sleep(Duration::from_secs(2));
     let requests = stage.counter("http_requests")?;
     std::thread::sleep(Duration::from_secs(3));

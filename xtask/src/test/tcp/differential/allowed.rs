@@ -1,7 +1,7 @@
-//! The intended differences: `request | Redis' reply | the image's reply | reason`.
+//! The list of intended differences, one per line: `request | Redis' reply | the image's reply | reason`.
 //!
-//! `…` stands for any text. Every line must match at least one difference of a whole run, so that the list
-//! has no obsolete line.
+//! `…` stands for any text. Each line must match at least one difference in a run of all cases, so the list
+//! cannot contain obsolete lines.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use anyhow::{Context, ensure};
 
 use super::super::conversation::text_matches;
 
-/// Largest number of lines.
+/// Maximum number of lines in the list.
 const LINES_MAX: usize = 60;
 
-/// One line of the list.
+/// One line of the list of intended differences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AllowedDifference {
     request: String,
@@ -21,7 +21,7 @@ struct AllowedDifference {
     uses: usize,
 }
 
-/// The list.
+/// The list of intended differences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AllowedDifferences(Vec<AllowedDifference>);
 
@@ -51,7 +51,7 @@ impl AllowedDifferences {
         Ok(Self(lines))
     }
 
-    /// Returns whether a difference is intended, and records that it occurred.
+    /// Returns whether a difference is intended. Records that its line is in use.
     pub(super) fn takes(&mut self, request: &str, redis: &str, image: &str) -> bool {
         let line = self.0.iter_mut().find(|line| {
             text_matches(&line.request, request)
@@ -61,7 +61,7 @@ impl AllowedDifferences {
         line.map(|line| line.uses += 1).is_some()
     }
 
-    /// Returns the requests of the lines that no difference has matched.
+    /// Returns the requests of the lines that have matched no difference.
     pub(super) fn unused(&self) -> Vec<&str> {
         self.0.iter().filter(|line| line.uses == 0).map(|line| line.request.as_str()).collect()
     }

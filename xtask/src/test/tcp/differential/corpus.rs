@@ -1,10 +1,10 @@
-//! The cases: text files in `xtask/differential` with a block of lines for each conversation.
+//! Loads the cases from text files in `xtask/differential`. Each block of lines is one conversation.
 //!
-//! A file begins with `cases N`; a corpus that loads only in part is an error. Blank lines separate blocks.
-//! `{a|b}` in a block makes one case for each alternative. A line `# …` is a comment. `@resp2`, `@resp3` or
-//! `@password` before the steps restrict a case to one version of the protocol or run it against servers
-//! with a password; `@ends` declares that both servers end in it. Directives with two signs (`@@password`)
-//! hold for the rest of the file. `step` describes the other lines.
+//! A file begins with `cases N`; another number of cases than `N` is an error. Blank lines separate blocks.
+//! `{a|b}` in a block makes one case for each alternative. A line `# …` is a comment. Directives stand before
+//! the steps of a block: `@resp2` and `@resp3` restrict the case to one version of the protocol, `@password`
+//! runs it against servers with a password, and `@ends` declares that both servers end in the case. A
+//! directive with two signs (`@@password`) applies to the rest of the file. `step` describes all other lines.
 
 use std::path::Path;
 
@@ -12,35 +12,34 @@ use anyhow::{Context, bail, ensure};
 
 use super::step::CaseStep;
 
-/// A corpus with fewer cases has lost some.
+/// Minimum number of cases. A smaller number shows that cases were lost.
 const CASES_MIN: usize = 700;
 
-/// The requirements of a case on the servers.
+/// The requirements of a case for the servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demands {
-    /// Versions of the protocol; the case runs once with each.
+    /// The versions of the protocol in which the case runs, once for each.
     pub(super) protocols: Vec<u8>,
-    /// Whether the servers have a password.
+    /// Whether the servers must have a password.
     pub(super) password: bool,
-    /// Whether both servers end: new ones are started after the case.
+    /// Whether both servers end in the case, so that new servers are needed after it.
     pub(super) ends: bool,
 }
 
-/// One conversation.
+/// One case: a conversation with requirements.
 #[derive(Clone, Debug)]
 pub(super) struct DifferentialCase {
-    /// The file and the steps, in one line.
+    /// The name of the file, and the steps in one line.
     pub(super) name: String,
-    /// The requirements.
+    /// The requirements of the case for the servers.
     pub(super) demands: Demands,
     /// The steps, in order.
     pub(super) steps: Vec<CaseStep>,
 }
 
-/// Loads every file of a folder.
+/// Loads the cases from every file in a folder.
 ///
-/// # Errors
-/// A file cannot be read, or has another number of cases than its first line says.
+/// # Errors A file cannot be read, or its number of cases differs from the number in its first line.
 pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<DifferentialCase>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
@@ -114,13 +113,13 @@ fn demand(demands: &mut Demands, word: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Expands every alternative of the first `{a|b}`, recursively.
+/// Expands every `{a|b}` in a text. Returns a text for each combination of alternatives.
 fn expand(text: &str) -> anyhow::Result<Vec<String>> {
     let Some((before, rest)) = text.split_once('{') else { return Ok(vec![text.to_owned()]) };
     let (choices, after) = rest.split_once('}').context("an open {")?;
     let mut all = Vec::new();
     for choice in choices.split('|') {
-        // An empty alternative leaves no double space.
+        // An empty alternative must not leave two spaces.
         let before = if choice.is_empty() { before.trim_end_matches(' ') } else { before };
         all.extend(expand(&format!("{before}{choice}{after}"))?);
     }

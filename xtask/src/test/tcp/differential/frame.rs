@@ -1,22 +1,21 @@
-//! A reply as a tree, in both versions of the protocol.
+//! Represents a reply as a tree, in both versions of the protocol.
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Frame {
-    /// The first byte: `+`, `$`, `*`, `%` and so on.
+    /// The first byte of the reply: `+`, `$`, `*`, `%` and so on.
     pub(super) kind: u8,
-    /// The rest of the line, or the bytes of a string; `None` for an aggregate or a null.
+    /// The rest of the line, or the bytes of a string. `None` for an aggregate or a null.
     pub(super) text: Option<Vec<u8>>,
-    /// The items of an aggregate: alternating names and values for a map.
+    /// The items of an aggregate. A map has alternating names and values.
     pub(super) items: Vec<Self>,
 }
 
 impl Frame {
-    /// Reads the first reply of some bytes and returns it with its length; returns `None` while it is
+    /// Parses the first reply in `bytes`. Returns the reply and its length, or `None` while the reply is
     /// incomplete.
     ///
-    /// # Errors
-    /// The bytes can never become a reply; the text states the reason.
+    /// # Errors The bytes cannot become a reply. The text states the reason.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, String> {
         let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
         let (line, after) = (&bytes[..end], end + 2);
@@ -46,13 +45,13 @@ impl Frame {
         }
     }
 
-    /// Returns the text as a number.
+    /// Returns the text of the reply as a number, if it is one.
     pub(super) fn number(&self) -> Option<i64> {
         str::from_utf8(self.text.as_deref()?).ok()?.parse().ok()
     }
 }
 
-/// Returns the length in a header, or `None` for the -1 of a null.
+/// Returns the length in a header, or `None` for the length -1 of a null.
 fn length(text: &[u8]) -> Result<Option<usize>, String> {
     if text == b"-1" {
         return Ok(None);

@@ -15,7 +15,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::frame::Frame;
 
-/// A rule.
+/// A rule for the comparison of two replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     Exact,
@@ -30,7 +30,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Reads a rule.
+    /// Parses a rule.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let mut words = text.split(' ').map(str::to_owned);
         let name = words.next().context("an empty rule")?;
@@ -50,7 +50,7 @@ impl Rule {
         })
     }
 
-    /// Compares two replies, each of them whole.
+    /// Returns whether two complete replies are equal under this rule.
     pub(super) fn alike(&self, one: &Frame, other: &Frame) -> bool {
         match self {
             Self::Exact => one == other,
@@ -65,7 +65,7 @@ impl Rule {
         }
     }
 
-    /// Returns a reply without its volatile parts.
+    /// Returns the reply without the parts that the rule ignores.
     pub(super) fn masked(&self, frame: &Frame) -> Frame {
         let mut frame = frame.clone();
         match self {
@@ -86,7 +86,7 @@ fn integer(frame: &Frame) -> Option<i64> {
 }
 
 fn each_text(frame: &mut Frame, change: &impl Fn(&str) -> String) {
-    // An error is compared unchanged.
+    // Errors are compared without changes.
     if let Some(text) = &mut frame.text
         && frame.kind != b'-'
     {
@@ -95,7 +95,7 @@ fn each_text(frame: &mut Frame, change: &impl Fn(&str) -> String) {
     frame.items.iter_mut().for_each(|item| each_text(item, change));
 }
 
-/// Replaces each run of digits by a single `#`.
+/// Replaces each sequence of digits by one `#`.
 fn mask_digits(text: &str) -> String {
     let mut masked = String::new();
     for c in text.chars() {
@@ -112,7 +112,7 @@ fn sort(frame: &mut Frame) {
     frame.items.iter_mut().for_each(sort);
     match frame.kind {
         b'*' => frame.items.sort(),
-        // Alternating names and values.
+        // A map has alternating names and values.
         b'%' => {
             let mut pairs: Vec<_> = frame.items.chunks(2).map(<[_]>::to_vec).collect();
             pairs.sort();

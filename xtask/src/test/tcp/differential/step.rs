@@ -18,17 +18,17 @@ use super::super::words;
 use super::rule::Rule;
 use crate::resp;
 
-/// Largest number of connections of a case.
+/// Maximum number of connections of a case.
 const CONNECTIONS_MAX: usize = 9;
 
-/// One line.
+/// One step of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CaseStep {
-    /// The command as written, without marks.
+    /// The line without its marks.
     pub(super) text: String,
     /// The action of the step.
     pub(super) action: Action,
-    /// How the replies are compared.
+    /// The rule by which the replies are compared.
     pub(super) rule: Rule,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Action {
 }
 
 impl CaseStep {
-    /// Reads a line.
+    /// Parses a line of a case.
     pub(super) fn parse(line: &str) -> anyhow::Result<Self> {
         if let Some(time) = line.strip_prefix("@sleep ") {
             let time = Duration::from_millis(time.parse().context("milliseconds")?);

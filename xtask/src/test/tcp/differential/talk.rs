@@ -1,4 +1,4 @@
-//! One conversation with one server.
+//! Runs one case against one server.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,43 +12,44 @@ use super::rule::Rule;
 use super::step::Action;
 use crate::resp;
 
-/// Longest wait for a reply.
+/// Maximum time of a reply.
 const REPLY_LIMIT: Duration = Duration::from_secs(5);
-/// A connection whose case has sent RESET itself is considered finished after this time without bytes.
+/// A connection on which the case itself has sent `RESET` is finished after this time without bytes.
 const QUIET: Duration = Duration::from_millis(200);
-/// Longest wait for the reply to the last RESET: a silent server is allowed, and Redis is fast.
+/// Maximum time of the reply to the final `RESET`. It is short, because a case may make the server silent.
 const END_LIMIT: Duration = Duration::from_secs(3);
-/// Longest wait for that reply if the other server has answered.
+/// Maximum time of that reply if the other server has sent one.
 const LATE_END_LIMIT: Duration = Duration::from_secs(15);
 
-/// The reply to `RESET`, which ends every connection: all bytes before it belong to earlier requests.
+/// The reply to the final `RESET` on every connection. All bytes before it belong to earlier requests.
 const RESET_REPLY: &[u8] = b"+RESET\r\n";
 
-/// The answer to a request.
+/// The answer of a server to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Complete replies.
     Bytes(Vec<u8>),
-    /// These bytes, then the end of the connection.
+    /// These bytes were received before the connection ended.
     Closed(Vec<u8>),
-    /// These bytes, then no more within the time limit.
+    /// These bytes were received within the time limit, which then passed without further bytes.
     Silent(Vec<u8>),
-    /// These bytes, which violate the protocol.
+    /// These bytes were received, and violate the protocol.
     Garbage(Vec<u8>),
 }
 
 /// A request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Exchange {
-    /// The request as the case has it.
+    /// The request as written in the case.
     pub(super) request: String,
-    /// How the answer is compared.
+    /// The rule by which the answers are compared.
     pub(super) rule: Rule,
     /// The answer.
     pub(super) answer: Answer,
 }
 
-/// Runs a conversation in one version of the protocol; `first` holds the exchanges of the other server.
+/// Runs a case in one version of the protocol. `first` contains the answers of the other server, if it ran
+/// first.
 ///
 /// # Errors
 /// The server cannot be reached.
@@ -105,9 +106,9 @@ pub(super) fn hold(
 struct ServerConnection {
     stream: TcpStream,
     received: Vec<u8>,
-    /// Whether requests are sent without waiting for replies.
+    /// Whether requests are sent without waiting for their replies.
     hurries: bool,
-    /// Whether the case has sent RESET.
+    /// Whether the case itself has sent `RESET` on this connection.
     is_reset: bool,
     closed: bool,
 }
@@ -128,13 +129,13 @@ impl ServerConnection {
         Ok(line)
     }
 
-    /// Sends bytes. The next answer shows whether the server has closed.
+    /// Sends bytes. If the server has closed the connection, the next answer shows that.
     fn send(&mut self, bytes: &[u8]) {
         self.is_reset |= bytes.to_ascii_uppercase().windows(5).any(|word| word == b"RESET");
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Reads one reply.
+    /// Reads the next reply.
     fn reply(&mut self) -> Answer {
         let deadline = Instant::now() + REPLY_LIMIT;
         loop {
@@ -151,7 +152,7 @@ impl ServerConnection {
         }
     }
 
-    /// Sends RESET, and reads all bytes before its reply.
+    /// Sends a final `RESET`. Returns all bytes before the reply to it.
     fn end(&mut self, limit: Duration) -> Answer {
         let is_reset = self.is_reset;
         self.send(&resp::encode(&["RESET"]));
@@ -159,7 +160,7 @@ impl ServerConnection {
         loop {
             if let Some(before) = self.received.strip_suffix(RESET_REPLY) {
                 let before = before.to_vec();
-                // It may be the reply to a RESET of the case, with more to come.
+                // This may be the reply to a `RESET` of the case, and further bytes may follow.
                 if !is_reset || !self.has_more() {
                     return Answer::Bytes(before);
                 }
@@ -170,7 +171,7 @@ impl ServerConnection {
         }
     }
 
-    /// Returns whether further bytes arrive soon.
+    /// Returns whether further bytes arrive within a short time.
     fn has_more(&mut self) -> bool {
         let count = self.received.len();
         self.receive(Instant::now() + QUIET);
@@ -182,7 +183,7 @@ impl ServerConnection {
         if self.closed { Answer::Closed(bytes) } else { Answer::Silent(bytes) }
     }
 
-    /// Waits for more bytes; returns false at the end of the connection or of the time.
+    /// Waits for more bytes. Returns `false` if the connection has ended or `deadline` has passed.
     fn receive(&mut self, deadline: Instant) -> bool {
         let rest = deadline.saturating_duration_since(Instant::now());
         if self.closed || rest.is_zero() || self.stream.set_read_timeout(Some(rest)).is_err() {
@@ -200,7 +201,7 @@ impl ServerConnection {
 }
 
 impl Answer {
-    /// Formats the answer in one line.
+    /// Formats the answer on one line.
     pub(super) fn show(&self) -> String {
         let (bytes, end) = match self {
             Self::Bytes(bytes) => (bytes, ""),
@@ -208,11 +209,11 @@ impl Answer {
             Self::Silent(bytes) => (bytes, "<silence>"),
             Self::Garbage(bytes) => (bytes, "<not the protocol>"),
         };
-        // Quotes need no escape here.
+        // Quotes need no escape in this format.
         bytes.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"") + end
     }
 
-    /// Compares two answers by a rule.
+    /// Returns whether two answers are equal under a rule.
     pub(super) fn alike(&self, other: &Self, rule: &Rule) -> bool {
         match (self, other) {
             (Self::Bytes(one), Self::Bytes(other)) if *rule != Rule::Exact => {

@@ -1,4 +1,5 @@
-//! haproxy with its documented check for Redis: a server is up if `INFO replication` says `role:master`.
+//! Runs haproxy with its documented check for Redis: a server is up if `INFO replication` contains
+//! `role:master`.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,12 +15,12 @@ use crate::network;
 use crate::process;
 use crate::resp::{Client, Reply};
 
-/// Longest wait for the first checks, which run every 200 ms.
+/// Maximum time until the first checks. They run every 200 ms.
 const LIMIT: Duration = Duration::from_secs(30);
-/// The interval of polls.
+/// The pause between two reads of haproxy's report.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs haproxy until the image is up, and connects to the image through it.
+/// Runs haproxy until it reports the image as up, and connects to the image through it.
 pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let haproxy = install::program("haproxy", "haproxy")?;
     let folder = context.target("haproxy");
@@ -33,7 +34,7 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     loop {
         let row = status(stats).unwrap_or_else(|error| format!("{error:#}"));
-        // `L7OK`: the last check has found the expected text.
+        // `L7OK` means that the last check has found the expected text.
         if row.contains(",UP,") && row.contains("L7OK,") {
             break;
         }
@@ -61,7 +62,7 @@ fn configuration(image: SocketAddr, front: SocketAddr, stats: SocketAddr) -> Str
     )
 }
 
-/// Returns the line of the server in haproxy's own report.
+/// Returns the line about the image in haproxy's own report.
 fn status(stats: SocketAddr) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(stats).context("haproxy's report")?;
     stream.write_all(b"show stat\n")?;

@@ -1,4 +1,4 @@
-//! Installs clients below `target/clients`, once for each version of the file that pins their versions.
+//! Installs clients below `target/clients`, once for each version of the file that fixes their versions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +12,12 @@ use crate::provision::{self, Removals};
 use crate::test::tally::Skip;
 use crate::toolchain;
 
-/// Longest installation: some MB from a registry, or a cold build.
+/// Maximum time of an installation, which downloads some MB or compiles everything.
 const LIMIT: Duration = Duration::from_secs(900);
-/// The file that marks a complete installation and holds its pins.
+/// The file that marks a complete installation. It contains the fixed versions.
 const STAMP: &str = ".installed";
 
-/// Returns a Python that has the packages of `requirements.txt`.
+/// Returns a Python that has the packages in `requirements.txt`.
 pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let (folder, pins) = (context.target("python"), context.file("requirements.txt"));
     let python = folder.join("bin/python");
@@ -26,7 +26,7 @@ pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
             let mut command = Command::new("python3");
             succeed(command.args(["-m", "venv", "--clear"]).arg(&folder))
         };
-        // Debian has the module `venv` in a separate package.
+        // On Debian the module `venv` is in a separate package.
         if environment().is_err() {
             provision::install(&["python3-venv"], "for Python clients", Removals::Refused)?;
             environment()?;
@@ -36,7 +36,7 @@ pub(super) fn python(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Returns the sources of redis-py in the version of `requirements.txt`, with its tests.
+/// Returns the sources of redis-py with its tests, in the version of `requirements.txt`.
 pub(super) fn redis_py_sources(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let python = python(context)?;
     let (folder, pins) = (context.target("redis-py"), context.file("requirements.txt"));
@@ -53,7 +53,7 @@ pub(super) fn redis_py_sources(context: &LibraryContext<'_>) -> anyhow::Result<P
     Ok(folder.join(pin.replace("==", "-")))
 }
 
-/// Returns the folder with the clients of `package-lock.json` and our scripts.
+/// Returns the folder with the clients of `package-lock.json` and the project's scripts.
 pub(super) fn node(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let (folder, lock) = (context.target("node"), context.file("node/package-lock.json"));
     once(&folder, &lock, "the Node clients are not installed", || {
@@ -74,14 +74,15 @@ pub(super) fn node(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Returns the folder of the programs of the cargo package of clients.
+/// Returns the folder with the programs of the cargo package of clients.
 pub(super) fn rust(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     let target = context.target("rust");
     let mut command = toolchain::host_cargo(context.workspace, "build");
     command.args(["--locked", "--manifest-path"]).arg(context.file("rust/Cargo.toml"));
     command.env("CARGO_TARGET_DIR", &target);
     if let Err(error) = succeed(&mut command) {
-        // Without the registry the package cannot be built; any other error is a failure.
+        // Without the package registry, the package cannot be built, so the case is skipped. Any other error
+        // is a failure.
         let text = format!("{error:#}");
         ensure!(!text.contains("error: could not compile"), "{text}");
         process::announce("", &text);
@@ -90,7 +91,7 @@ pub(super) fn rust(context: &LibraryContext<'_>) -> anyhow::Result<PathBuf> {
     Ok(target.join("debug"))
 }
 
-/// Returns the program of a C file that needs one library.
+/// Returns the program that is compiled from a C file with one library.
 pub(super) fn c(context: &LibraryContext<'_>, name: &str) -> anyhow::Result<PathBuf> {
     let folder = context.target("c");
     std::fs::create_dir_all(&folder)?;
@@ -107,9 +108,9 @@ pub(super) fn c(context: &LibraryContext<'_>, name: &str) -> anyhow::Result<Path
     Ok(program)
 }
 
-/// Returns a program; installs its Debian package if it is missing.
+/// Finds a program. Installs its Debian package if the program is missing.
 pub(super) fn program(name: &'static str, package: &str) -> anyhow::Result<PathBuf> {
-    // Debian installs servers outside of a user's path.
+    // Debian installs servers in a folder that is not in the search path of users.
     let find = || process::find(name).or_else(|| process::find(format!("/usr/sbin/{name}")));
     if find().is_none() {
         packages(&[package], "a client of the tests");
@@ -120,14 +121,14 @@ pub(super) fn program(name: &'static str, package: &str) -> anyhow::Result<PathB
     })
 }
 
-/// Installs Debian packages; the caller detects missing ones.
+/// Installs Debian packages. The caller must detect packages that are still missing.
 fn packages(packages: &[&str], why: &str) {
     if let Err(error) = provision::install(packages, why, Removals::Refused) {
         process::announce("", &format!("{error:#}"));
     }
 }
 
-/// Installs into an empty folder, unless that has been done with the same pins.
+/// Installs into an empty folder, unless the same versions were installed there before.
 fn once(
     folder: &Path,
     pins: &Path,

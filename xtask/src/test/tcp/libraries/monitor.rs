@@ -1,6 +1,6 @@
-//! redis_exporter and Prometheus of Debian: all values that they read from the image must arrive.
+//! Runs redis_exporter and Prometheus of Debian. All values that they read from the image must arrive.
 //!
-//! Prometheus scrapes `/metrics` of the image, and the exporter, which sends `INFO`, `CONFIG GET` and
+//! Prometheus reads `/metrics` of the image and of the exporter. The exporter sends `INFO`, `CONFIG GET` and
 //! similar commands to the image.
 
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ use crate::network;
 use crate::process;
 use crate::sys::{self, Bond};
 
-/// Longest wait for a scrape, which runs every second.
+/// Maximum time of a wait for a scrape. Prometheus scrapes every second.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The interval of polls.
+/// The pause between two queries.
 const LOOK: Duration = Duration::from_millis(200);
-/// A scrape with fewer series of the image is incomplete.
+/// Minimum number of series of the image. With fewer series, a scrape is incomplete.
 const SERIES_MIN: usize = 50;
 
 /// Runs both programs until they have read the image.
@@ -59,14 +59,14 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     wait("the role of the image", || Ok(value(queries, role)? == Some(1.0)))?;
     let errors = value(queries, "redis_exporter_last_scrape_error")?;
     ensure!(errors == Some(0.0), "the exporter's last scrape has errors: {errors:?}");
-    // Otherwise the exporter would invent databases from the number of databases.
+    // Otherwise the exporter would report a database for each number up to the number of databases.
     let databases = series(queries, "redis_db_keys")?;
     ensure!(databases.len() <= 1, "databases: {databases:?}");
     every_series(context.subject.http()?, queries)
 }
 
-/// Compares the series of Prometheus with the lines of `/metrics`. Commands that were served for the first
-/// time since the last scrape appear in the next one.
+/// Compares the series in Prometheus with the lines of `/metrics`. The comparison is repeated, because
+/// commands that were first served after the last scrape appear only in the next one.
 fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     let mut difference = None;
     let outcome = wait("every series", || {
@@ -76,7 +76,7 @@ fn every_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     outcome.map_err(|error| difference.unwrap_or(error))
 }
 
-/// Makes one comparison.
+/// Compares the series with the lines once.
 fn same_series(image: SocketAddr, queries: SocketAddr) -> anyhow::Result<()> {
     let text = http::fetch(image, "/metrics")?;
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -103,14 +103,14 @@ fn configuration(image: SocketAddr, exporter: SocketAddr) -> String {
     )
 }
 
-/// Returns the value of an expression that has one.
+/// Returns the value of an expression, if it has exactly one.
 fn value(queries: SocketAddr, expression: &str) -> anyhow::Result<Option<f64>> {
     let found = series(queries, expression)?;
     let text = found.first().and_then(|row| row["value"][1].as_str());
     text.map(|text| text.parse().with_context(|| text.to_owned())).transpose()
 }
 
-/// Returns the series of an expression; empty while Prometheus does not answer.
+/// Returns the series of an expression, or an empty list while Prometheus does not answer.
 fn series(queries: SocketAddr, expression: &str) -> anyhow::Result<Vec<Value>> {
     let mut query = String::new();
     for byte in expression.bytes() {
@@ -135,11 +135,11 @@ fn wait(what: &str, mut holds: impl FnMut() -> anyhow::Result<bool>) -> anyhow::
     Ok(())
 }
 
-/// A server that ends with its owner.
+/// A server process that ends when this value is dropped.
 pub(super) struct Daemon(Child);
 
 impl Daemon {
-    /// Starts a program that writes to a log.
+    /// Starts a program whose output is written to a log file.
     pub(super) fn start(mut command: Command, folder: &Path, log: &str) -> anyhow::Result<Self> {
         let log = File::create(folder.join(log))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);

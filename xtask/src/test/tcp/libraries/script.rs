@@ -1,4 +1,5 @@
-//! The clients that are our own scripts and programs: each prints `NAME VERSION: checked N` at its end.
+//! Runs the clients that are the project's own scripts and programs. Each prints `NAME VERSION: checked N` at
+//! its end.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +11,7 @@ use super::context::LibraryContext;
 use super::install;
 use crate::process;
 
-/// Longest run of a script on a busy host.
+/// Maximum time of a script on a busy host.
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) fn redis_py(context: &LibraryContext<'_>) -> anyhow::Result<()> {
@@ -59,7 +60,7 @@ fn node(context: &LibraryContext<'_>, script: &str, checks: u32) -> anyhow::Resu
     check(Command::new("node").arg(script).arg(context.port()), checks)
 }
 
-/// Runs a script to its end. It must have made exactly this number of checks.
+/// Runs a script to its end. It must report exactly `checks` checks.
 fn check(command: &mut Command, checks: u32) -> anyhow::Result<()> {
     let output = process::capture_within(command, LIMIT)?;
     let error = String::from_utf8_lossy(&output.stderr);
@@ -73,7 +74,7 @@ fn check(command: &mut Command, checks: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads `NAME VERSION: checked N`.
+/// Parses `NAME VERSION: checked N`.
 fn checked(text: &str) -> Option<(&str, u32)> {
     let (name, count) = text.trim().rsplit_once(": checked ")?;
     Some((name, count.parse().ok()?))

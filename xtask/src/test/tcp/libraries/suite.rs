@@ -1,7 +1,7 @@
-//! redis-py's own tests, unchanged: tests that pass on Redis must pass on the image.
+//! Runs redis-py's own tests unchanged. Tests that pass on Redis must pass on the image.
 //!
-//! The tests first run on Debian's Redis, which counts the commands of each test. A test is chosen if it
-//! passes there, has sent commands, and the image supports all of them.
+//! The tests first run on Debian's Redis, where the commands of each test are recorded. A test is chosen if
+//! it passes on Redis, has sent commands, and the image supports all of these commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -36,16 +36,16 @@ const FILES: &[&str] = &[
     "tests/test_asyncio/test_encoding.py",
     "tests/test_asyncio/test_retry.py",
 ];
-/// Excludes the tests of servers that are not available.
+/// Excludes tests that need servers that are not available.
 const MARKS: &str = "not onlycluster and not redismod and not ssl and not cp_integration";
-/// With fewer chosen tests the choice has failed.
+/// Minimum number of chosen tests. A smaller number shows that the choice has failed.
 const CHOSEN_MIN: usize = 400;
-/// Most tests that may fail, each with its reason.
+/// Maximum number of tests that may fail. Each is listed with the reason.
 const KNOWN_MAX: usize = 10;
-/// Longest run of the suite.
+/// Maximum time of a run of the suite.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// A test, its result and its commands.
+/// A test with its result and its commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Record {
     outcome: String,
@@ -81,10 +81,10 @@ pub(super) fn run(context: &LibraryContext<'_>) -> anyhow::Result<()> {
     judge(&chosen, &found, &known)
 }
 
-/// Checks that each chosen test passes or is listed, and that each listed one fails.
+/// Checks that each chosen test passes or is listed, and that each listed test fails.
 fn judge(chosen: &[String], found: &Records, known: &BTreeSet<String>) -> anyhow::Result<()> {
     let passes = |id: &String| found.get(id).is_some_and(|record| record.outcome == "passed");
-    // `[…]` names a parameter: the tests of all parameters count as one.
+    // `[…]` in the name of a test is a parameter. The tests with all parameters count as one.
     let test = |id: &String| id.split('[').next().unwrap_or_default().to_owned();
     let failed: BTreeSet<_> = chosen.iter().filter(|id| !passes(id)).map(test).collect();
     let surprises: Vec<_> = failed.difference(known).map(String::as_str).collect();
@@ -100,7 +100,7 @@ fn judge(chosen: &[String], found: &Records, known: &BTreeSet<String>) -> anyhow
     Ok(())
 }
 
-/// Reads lines `test | reason`.
+/// Parses lines of the form `test | reason`.
 fn known(text: &str) -> anyhow::Result<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -112,7 +112,7 @@ fn known(text: &str) -> anyhow::Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// The installed suite.
+/// The installed test suite.
 struct Suite<'a> {
     python: PathBuf,
     sources: PathBuf,
@@ -120,7 +120,7 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    /// Runs tests against a server, and reads the records of the plugin.
+    /// Runs tests against a server. Returns the records that a plugin has written.
     fn run(
         &self,
         name: &str,
@@ -133,7 +133,7 @@ impl Suite<'_> {
         let (list, notes) =
             (folder.join(format!("{name}.tests")), folder.join(format!("{name}.json")));
         std::fs::write(&list, tests.join("\n"))?;
-        // The file does not exist before the first run.
+        // Before the first run the file does not exist.
         let _ = std::fs::remove_file(&notes);
         let port = address.port().to_string();
         let mut command = Command::new(&self.python);
@@ -147,7 +147,7 @@ impl Suite<'_> {
         }
         let output = process::capture_within(&mut command, LIMIT)?;
         std::fs::write(folder.join(format!("{name}.log")), &output.stdout)?;
-        // Code 1: some tests failed. Any other code: the run was incomplete.
+        // Code 1 means that tests failed. Any other code except 0 means that the run was incomplete.
         if !matches!(output.status.code(), Some(0 | 1)) {
             let text = String::from_utf8_lossy(&output.stdout);
             let tail: Vec<_> = text.lines().rev().take(20).collect();
@@ -200,14 +200,15 @@ impl Commands {
         Ok(true)
     }
 
-    /// Looks up `get` in the list, and asks the image for `client|list`.
+    /// Returns whether the image supports a command. Looks up commands in the list, and tries subcommands
+    /// such as `client|list`.
     fn has(&mut self, command: &str) -> anyhow::Result<bool> {
         if let Some(&known) = self.known.get(command) {
             return Ok(known);
         }
         let has = match command.split_once('|') {
             Some((container, part)) if self.known.contains_key(container) => {
-                // With too many words, a subcommand that exists reports its arity.
+                // Too many words make an existing subcommand reply with an error about their number.
                 let reply = self.client.call(&[container, part, "a", "b", "c", "d", "e", "f"])?;
                 !matches!(reply, Reply::Error(text) if text.contains("unknown subcommand"))
             }

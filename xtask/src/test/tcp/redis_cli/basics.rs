@@ -1,4 +1,4 @@
-//! Single commands by redis-cli, compared with the output of `query`.
+//! Runs single commands in redis-cli, and compares its output with that of `query`.
 
 use anyhow::ensure;
 
@@ -6,14 +6,14 @@ use super::command::{LIMIT, redis_cli};
 use crate::process;
 use crate::test::tcp::subject::Subject;
 
-/// `redis-cli PING`.
+/// Runs `redis-cli PING`.
 pub(crate) fn ping(subject: &Subject) -> anyhow::Result<()> {
     let text = printed(subject, &["PING"])?;
     ensure!(text == "PONG\n", "redis-cli prints {text:?}");
     Ok(())
 }
 
-/// Both clients print the same for every shape of reply.
+/// Both clients must print the same text for every kind of reply.
 pub(crate) fn agree(subject: &Subject) -> anyhow::Result<()> {
     let commands: &[&[&str]] = &[
         &["VZALLOC", "10000", "NAME", "shapes"],
@@ -28,14 +28,14 @@ pub(crate) fn agree(subject: &Subject) -> anyhow::Result<()> {
         &["VFREE", "@shapes"],
     ];
     for (index, command) in commands.iter().enumerate() {
-        // A command with a side effect is sent once; the second client reads the result of the first.
+        // A command that changes data is sent only by the first client; the second client reads the result.
         let changes = index == 0 || index == commands.len() - 1;
         let theirs = printed(subject, command)?;
         if changes {
             continue;
         }
         let ours = subject.connect()?.call(command)?.terminal();
-        // redis-cli adds an empty line after an error if its output is not a terminal.
+        // redis-cli prints an empty line after an error if its output is not a terminal.
         ensure!(theirs.trim_end() == ours.trim_end(), "{command:?}: {theirs:?} and {ours:?}");
     }
     Ok(())

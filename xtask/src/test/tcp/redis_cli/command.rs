@@ -1,4 +1,4 @@
-//! The command line of redis-cli against an image.
+//! Builds command lines of redis-cli for an image.
 
 use std::process::Command;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use crate::process;
 use crate::test::tally::Skip;
 use crate::test::tcp::subject::Subject;
 
-/// Time limit for a busy host.
+/// Maximum time of a call on a busy host.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-/// A kernel command line with a password.
+/// A kernel command line that sets a password.
 pub(crate) const PASSWORD_LINE: &str = "requirepass=open-sesame";
 pub(crate) const PASSWORD: &str = "open-sesame";
 
-/// Makes a command line of redis-cli, without a user's settings for other servers.
+/// Returns a command line of redis-cli, without the user's settings for other servers.
 pub(crate) fn redis_cli(subject: &Subject) -> anyhow::Result<Command> {
     if process::find("redis-cli").is_none() {
         return Err(Skip("redis-cli is not installed").into());

@@ -1,4 +1,4 @@
-//! Every command of the image by redis-cli, each with its expected reply.
+//! Runs every command of the image in redis-cli, and compares the replies with expected ones.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,15 +14,15 @@ use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 use crate::test::tcp::{conversation, http};
 
-/// In the format of the README's conversation. Each line has its own connection.
+/// The commands and replies, in the format of the README's conversation. Each command has its own connection.
 const CONVERSATION: &str = include_str!("commands.txt");
 
-/// Sends every line, and checks that every command was covered.
+/// Sends every command, and checks that every command of the image is covered.
 pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
     let conversation = match subject.runtime() {
         Runtime::Bare => CONVERSATION.to_owned(),
-        // The heap of Hermit is outside the window, so another region is the first.
+        // On Hermit the heap is not in the window, so the first region is another one.
         Runtime::Hermit => CONVERSATION.replace("\"heap\"", "\"…\"").replace(" heap ", " … "),
     };
     for step in conversation::parse(&conversation)? {
@@ -32,14 +32,14 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
         let error = String::from_utf8_lossy(&output.stderr);
         ensure!(error.is_empty(), "{}: {error}", step.line);
         let text = String::from_utf8_lossy(&output.stdout);
-        // redis-cli adds an empty line after an error that is not shown on a terminal.
+        // redis-cli prints an empty line after an error if its output is not a terminal.
         let lines: Vec<_> = text.trim_end().lines().map(str::to_owned).collect();
         conversation::compare(&step, &lines)?;
         let name = step.words.first().context("a line without a command")?;
         told.insert(String::from_utf8_lossy(name).to_uppercase());
     }
     let mut client = subject.connect()?;
-    // These commands need a connection that has sent `MULTI`.
+    // These commands need a connection that has sent `MULTI`, so they are not in the file.
     for name in ["DISCARD", "EXEC"] {
         client.call(&["MULTI"])?;
         client.call(&[name])?;
@@ -47,9 +47,9 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let (subcommands, names): (BTreeSet<_>, BTreeSet<_>) =
         all_names(&mut client)?.into_iter().partition(|name| name.contains('|'));
     ensure!(told == names, "not in both: {:?}", told.symmetric_difference(&names));
-    // `SHUTDOWN` has its own test, which ends the image.
+    // `SHUTDOWN` has a test of its own, because it ends the image.
     for name in names.into_iter().filter(|name| name != "SHUTDOWN") {
-        // A command with subcommands is counted by them.
+        // A command with subcommands is covered if one of its subcommands is.
         let prefix = format!("{name}|");
         let mut parts = subcommands.iter().filter(|part| part.starts_with(&prefix)).peekable();
         let is_served = |name: &str| Ok::<_, anyhow::Error>(http::served(subject, name)?.good > 0);
@@ -65,7 +65,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the commands of `COMMAND LIST` without subcommands, in upper case.
+/// Returns the names in `COMMAND LIST` without subcommands, in upper case.
 pub(crate) fn names(client: &mut Client) -> anyhow::Result<BTreeSet<String>> {
     let names = all_names(client)?.into_iter();
     Ok(names.filter(|name| !name.contains('|')).collect())

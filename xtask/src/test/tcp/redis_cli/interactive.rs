@@ -1,4 +1,4 @@
-//! `redis-cli` on a terminal: hints, help, completion, one connection.
+//! Tests `redis-cli` on a terminal: hints, help, completion, and a session on one connection.
 
 use anyhow::{Context, ensure};
 
@@ -8,10 +8,10 @@ use crate::resp::{Client, Reply};
 use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
-/// The key that clears the line.
+/// The key that clears the input line.
 const CLEAR: &str = "\u{15}";
 
-/// The reply of `COMMAND DOCS` for one command.
+/// The document of one command in the reply of `COMMAND DOCS`.
 struct Docs {
     syntax: String,
     summary: String,
@@ -22,14 +22,14 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut client = subject.connect()?;
     let names = super::commands::names(&mut client)?;
     let mut screen = Terminal::start(&mut redis_cli(subject)?, LIMIT)?;
-    // Text that is typed before the prompt is lost; redis-cli draws the line again with every key.
+    // Text that is typed before the prompt appears is lost. redis-cli draws the line again after every key.
     let prompt = format!("{}> ", subject.address());
     screen.await_text(&prompt)?;
     let next_prompt = format!("\n{prompt}");
     for name in &names {
         let docs = Docs::read(&mut client, name)?;
         screen.press(&format!("help {}\r", name.to_lowercase()))?;
-        // The name and its syntax have different colours.
+        // The name and the syntax of a command have different colours.
         let line = format!("{name}\u{1b}[0m \u{1b}[90m{}\u{1b}[0m", docs.syntax);
         screen.await_text(&line)?;
         screen.await_text(&docs.summary)?;
@@ -56,7 +56,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
         ("VREAD 1 9998 2", "\"\\x00\\x00\"\r"),
         ("GET none", "(nil)\r"),
         ("nosuch", "(error) ERR unknown command 'nosuch', with args beginning with: \r"),
-        // The region belongs to this connection.
+        // This connection has one region.
         ("VFREEALL", "(integer) 1\r"),
     ] {
         screen.press(&format!("{line}\r"))?;
@@ -77,7 +77,7 @@ impl Docs {
     fn read(client: &mut Client, name: &str) -> anyhow::Result<Self> {
         let reply = reports::array(client.call(&["COMMAND", "DOCS", name])?)?;
         let docs = reports::array(reply.into_iter().nth(1).context("a command without docs")?)?;
-        // A command without arguments has no such field.
+        // The document of a command without arguments has no such field.
         let arguments =
             field(&docs, "arguments").map_or_else(|_| Ok(Vec::new()), reports::array)?;
         let parts = arguments.into_iter().map(|argument| {

@@ -1,4 +1,4 @@
-//! `redis-cli` over many keys: `--pipe`, `--scan`, `--bigkeys`, `--memkeys`.
+//! Tests `redis-cli` on many keys, with `--pipe`, `--scan`, `--bigkeys` and `--memkeys`.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -12,10 +12,10 @@ use crate::test::reports;
 use crate::test::tcp::subject::Subject;
 
 const KEYS: usize = 10_000;
-/// Longer than all other values, and than a piece that is written at once.
+/// Length of the longest value. It exceeds all other values, and the longest piece of a reply.
 const BIG_BYTES: usize = 100_000;
 
-/// Sets many keys in one command, and counts, lists and measures them.
+/// Sets many keys in one command, and then counts, lists and measures them.
 pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut requests = Vec::new();
     for number in 0..KEYS {
@@ -24,7 +24,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let mut command = redis_cli(subject)?;
     let text = good(process::feed_within(command.arg("--pipe"), requests, LIMIT)?)?;
     ensure!(text.ends_with(&format!("errors: 0, replies: {KEYS}\n")), "--pipe says {text}");
-    // An error is counted, and the other commands are executed.
+    // redis-cli counts an error, and continues with the other commands.
     let long = "k".repeat(600);
     let requests = [encode(&["SET", "big", &"x".repeat(BIG_BYTES)]), encode(&["SET", &long, "x"])];
     let mut command = redis_cli(subject)?;
@@ -64,7 +64,7 @@ fn ask(subject: &Subject, options: &[&str]) -> anyhow::Result<String> {
     good(process::capture_within(redis_cli(subject)?.args(options), LIMIT)?)
 }
 
-/// Returns the output, if there were no errors.
+/// Returns the output of the program, if the program reported no errors.
 fn good(output: Output) -> anyhow::Result<String> {
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && error.is_empty(), "{}: {error}", output.status);

@@ -1,4 +1,4 @@
-//! `redis-cli` with `-3`, `--json`, `-n`, `-a`, `-x`, `--latency` and `--stat`.
+//! Tests the options `-3`, `--json`, `-n`, `-a`, `-x`, `--latency` and `--stat` of `redis-cli`.
 
 use anyhow::{Context, ensure};
 
@@ -14,7 +14,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     for name in ["a", "b", "c"] {
         client.call(&["SET", name, "value"])?;
     }
-    // A map is a map in RESP3, and alternating names and values in RESP2.
+    // A map is shown as a map in RESP3, and as alternating names and values in RESP2.
     let text = ask(subject, &["-3", "--no-raw", "CONFIG", "GET", "appendonly"])?;
     ensure!(text == "1# \"appendonly\" => \"no\"\n", "-3 prints {text:?}");
     let text = ask(subject, &["-2", "--no-raw", "CONFIG", "GET", "appendonly"])?;
@@ -27,7 +27,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     let output = process::capture_within(redis_cli(subject)?.args(["-n", "1", "PING"]), LIMIT)?;
     let said = String::from_utf8([output.stdout, output.stderr].concat())?;
     ensure!(said.contains("SELECT 1 failed: ERR DB index is out of range"), "-n 1 says {said:?}");
-    // Every byte value; redis-cli reads the last argument from its input.
+    // Every byte value occurs in the argument, which redis-cli reads from its input.
     let bytes: Vec<u8> = (0..=255).collect();
     let mut command = redis_cli(subject)?;
     let output = process::feed_within(command.args(["-x", "SET", "a"]), bytes.clone(), LIMIT)?;
@@ -35,7 +35,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     ensure!(client.call(&["GET", "a"])? == Reply::Bulk(Some(bytes)), "-x has changed bytes");
     let text = ask(subject, &["--latency", "-i", "1"])?;
     let numbers: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-    // Minimum, maximum, average, count.
+    // The numbers are minimum, maximum, average and count.
     let [min, max, average, count] = numbers[..] else {
         anyhow::bail!("--latency prints {text:?}");
     };
@@ -43,7 +43,7 @@ pub(crate) fn run(subject: &Subject) -> anyhow::Result<()> {
     stat(subject)
 }
 
-/// Reads two lines of `--stat`, which never ends by itself.
+/// Reads two lines of `--stat`, and ends the program, which never ends by itself.
 fn stat(subject: &Subject) -> anyhow::Result<()> {
     let mut command = redis_cli(subject)?;
     let mut screen = Terminal::start(command.args(["--stat", "-i", "0.1"]), LIMIT)?;
@@ -65,7 +65,7 @@ fn stat(subject: &Subject) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `-a` with the right and a wrong password, and commands without one.
+/// Runs commands with the right password, with a wrong password, and without a password.
 pub(crate) fn password(subject: &Subject) -> anyhow::Result<()> {
     let text = ask(subject, &["-a", PASSWORD, "--no-auth-warning", "DBSIZE"])?;
     ensure!(text == "0\n", "-a prints {text:?}");
