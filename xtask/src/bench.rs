@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: measurements of the image, alone or compared with Linux.
+//! `cargo xtask bench`: measures the image, alone or compared with Linux.
 //!
-//! Systems are compared within one run, alternately on the same QEMU, because machines differ and are
-//! noisy.
+//! Systems are compared within one run, alternately on the same QEMU: results of different machines and times
+//! are not comparable.
 
 mod boot;
 mod figures;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use crate::cli::Bench;
 use crate::workspace::Workspace;
 
-/// Runs the verb.
+/// Runs `cargo xtask bench`.
 pub(crate) fn bench(workspace: &Workspace, what: &Bench) -> anyhow::Result<ExitCode> {
     match what {
         Bench::Guest(options) => guest::guest(workspace, options),

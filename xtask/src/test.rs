@@ -1,7 +1,8 @@
-//! `cargo xtask test`: all checks, in layers.
+//! `cargo xtask test`: runs all checks, in layers.
 //!
-//! The last line is `N passed, N failed, N skipped`. A layer without a test has failed, because a pattern
-//! that matches no test must not look like success. If `CI` is set, a skipped test has failed.
+//! The last line of the output is `N passed, N failed, N skipped`. A layer that runs no test fails, because a
+//! filter that matches no test must not look like success. If the variable `CI` is set, a skipped test counts
+//! as failed.
 
 mod bed;
 mod documents;
@@ -39,7 +40,7 @@ use tally::Tally;
 
 pub(crate) use bed::TestBed;
 
-/// Runs the verb.
+/// Runs `cargo xtask test`.
 pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Result<ExitCode> {
     if let Some(minutes) = options.soak {
         return load::soak(workspace, options.runtime, minutes);
@@ -77,7 +78,7 @@ pub(crate) fn test(workspace: &Workspace, options: &TestOptions) -> anyhow::Resu
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs one layer; an obstacle to the run is its failure.
+/// Runs one layer. If the layer cannot run, that counts as a failed test.
 pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: bool) -> Tally {
     let workspace = bed.workspace;
     let result = match layer {
@@ -99,7 +100,7 @@ pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: 
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
 }
 
-/// Builds the programs of a layer, so that a compile error is not mistaken for a failed test.
+/// Builds the programs of a layer in advance, so that a compile error is not reported as a failed test.
 pub(crate) fn prepare_layer(
     bed: &TestBed<'_>,
     layer: LayerName,
@@ -123,8 +124,7 @@ pub(crate) fn prepare_layer(
 
 /// Returns the layers to run.
 ///
-/// # Errors
-/// A runtime was named, and a layer that boots no image.
+/// # Errors The user has chosen a runtime, and a layer that does not depend on the runtime.
 fn layers(options: &TestOptions) -> anyhow::Result<Vec<LayerName>> {
     let chosen = options.runtime != Runtime::default();
     if let Some(&other) = options.layers.iter().find(|layer| chosen && !boots_image(layer)) {
@@ -136,13 +136,13 @@ fn layers(options: &TestOptions) -> anyhow::Result<Vec<LayerName>> {
     }
     let is_wanted = |layer: &LayerName| {
         (options.all || is_short(layer))
-            // Its cases are a part of the other layers with this runtime.
+            // The layer `hermit` runs parts of other layers, which this run includes for the chosen runtime.
             && (!chosen || boots_image(layer) && *layer != LayerName::Hermit)
     };
     Ok(LayerName::value_variants().iter().copied().filter(is_wanted).collect())
 }
 
-/// Returns whether a layer depends on the runtime.
+/// Returns whether a layer boots images, and so depends on the runtime.
 fn boots_image(layer: &LayerName) -> bool {
     !matches!(
         layer,
@@ -154,7 +154,7 @@ fn boots_image(layer: &LayerName) -> bool {
     )
 }
 
-/// Returns whether a layer runs by default.
+/// Returns whether a layer runs without `--all`.
 fn is_short(layer: &LayerName) -> bool {
     !matches!(
         layer,
@@ -166,7 +166,7 @@ fn is_short(layer: &LayerName) -> bool {
     )
 }
 
-/// Returns the word of a layer on the command line.
+/// Returns the name of a layer on the command line.
 pub(crate) fn name(layer: LayerName) -> String {
     layer.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

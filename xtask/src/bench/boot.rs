@@ -18,12 +18,12 @@ use crate::qemu::Memory;
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// Boots of the image per boot of Linux, which takes much longer.
+/// Number of boots of the image for each boot of Linux. Linux takes much longer to boot.
 const BOOTS_PER_PEER: u32 = 4;
-/// The port of Redis.
+/// The TCP port of Redis in the Linux guest.
 const REDIS: u16 = 6379;
 
-/// Runs the verb.
+/// Runs `cargo xtask bench boot`.
 pub(super) fn boot(workspace: &Workspace, options: &BenchBootOptions) -> anyhow::Result<ExitCode> {
     let linux = Linux::ensure(workspace)?;
     let (runtime, memory) = (Runtime::Bare, Memory::of_mebibytes(512));

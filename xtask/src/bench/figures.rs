@@ -1,26 +1,27 @@
-//! The measurements of one system over several rounds.
+//! The measurements of one system in `bench linux`, over several boots.
 
 use super::workloads::Workload;
 
-/// The measurement of one CPU in a workload.
+/// The measurement of a workload on one CPU.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct WorkloadSample {
-    /// The workload's name on both systems, and its pages.
+    /// The workload's name, which is the same on both systems. The next field is the size of its regions in
+    /// pages.
     name: String,
     pages: u64,
-    /// The number of CPUs that ran it at once.
+    /// The number of CPUs that ran the workload at the same time.
     cpus: u32,
-    /// The number of loops, and their duration.
+    /// The number of loops. The next field is their duration in nanoseconds.
     loops: f64,
     ns: f64,
 }
 
-/// All samples of one system, one list for each boot.
+/// All samples of one system, with a list for each boot.
 #[derive(Debug, Default)]
 pub(super) struct SampleSet(Vec<Vec<WorkloadSample>>);
 
 impl WorkloadSample {
-    /// Makes the sample of one CPU.
+    /// Creates the sample of one CPU.
     pub(super) fn new(name: &str, pages: u64, cpus: u32, loops: f64, ns: f64) -> Self {
         Self { name: name.to_owned(), pages, cpus, loops, ns }
     }
@@ -36,7 +37,7 @@ impl SampleSet {
         self.0.push(boot);
     }
 
-    /// Returns the loops per second of all CPUs together: the median of the boots.
+    /// Returns the number of loops per second of all CPUs together, as the median over the boots.
     pub(super) fn rate(&self, workload: &Workload, cpus: u32) -> Option<f64> {
         let rates = self.0.iter().filter_map(|boot| {
             let mut samples = boot.iter().filter(|sample| sample.is_of(workload, cpus)).peekable();
@@ -46,13 +47,13 @@ impl SampleSet {
         median(rates.collect())
     }
 
-    /// Returns the duration of a loop on one CPU, in nanoseconds.
+    /// Returns the duration of one loop on one CPU in nanoseconds, as the median over the boots.
     pub(super) fn ns(&self, workload: &Workload) -> Option<f64> {
         self.rate(workload, 1).map(|rate| 1e9 / rate)
     }
 }
 
-/// Returns the middle value, or the mean of the two middle ones.
+/// Returns the median of `values`: the middle value, or the mean of the two middle values.
 pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench guest`: the workloads of VBENCH, and the cost of each promise.
+//! `cargo xtask bench guest`: measures the workloads of `VBENCH`, and the cost of each mode of the library.
 
 mod result;
 mod side_by_side;
@@ -18,14 +18,14 @@ use crate::workspace::Workspace;
 
 use result::WorkloadResult;
 
-/// The switches of the library, each reversed.
+/// The command lines that change one mode of the library each.
 const SWITCHES: [&str; 5] =
     ["", "vm.flush=eager", "vm.frames=linux", "vm.realloc=copy", "vm.pools=off"];
 
-/// Default number of CPUs of a single runtime.
+/// Default number of CPUs for a measurement of one runtime.
 const CPUS: u32 = 2;
 
-/// Runs the verb.
+/// Runs `cargo xtask bench guest`.
 pub(super) fn guest(
     workspace: &Workspace,
     options: &BenchGuestOptions,
@@ -59,13 +59,13 @@ pub(super) fn guest(
     Ok(code(&runs))
 }
 
-/// Returns success if each workload of each run had its expected result.
+/// Returns success if every workload of every run had its expected result.
 fn code(runs: &[Vec<WorkloadResult>]) -> ExitCode {
     let is_good = runs.iter().all(|run| !run.is_empty() && run.iter().all(WorkloadResult::is_good));
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs all workloads in a fresh image.
+/// Runs all workloads in a newly booted image.
 fn run(
     workspace: &Workspace,
     setting: &Setting<'_>,
@@ -76,7 +76,7 @@ fn run(
     Ok(result::parse(&image::vbench(&mut client, "all", 1, setting.cpus, ms)?))
 }
 
-/// Measures each runtime with a guest clock that counts instructions, whose figures repeat exactly.
+/// Measures each runtime with a guest clock that counts instructions. Such results are the same in every run.
 fn beside(
     workspace: &Workspace,
     options: &BenchGuestOptions,
@@ -110,7 +110,7 @@ fn print_lines(results: &[WorkloadResult]) {
     println!("{table}");
 }
 
-/// Prints each switch as a column: the factor of a loop's duration.
+/// Prints a column for each mode, with the factor by which the duration of a loop changes.
 fn print_prices(runs: &[Vec<WorkloadResult>]) {
     let mut table = table();
     table.set_header(["workload", "ns"].iter().chain(&SWITCHES[1..]));

@@ -1,4 +1,4 @@
-//! The image under measurement.
+//! Starts and measures guests with the image.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -22,12 +22,12 @@ use crate::sys::Bond;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// Longest time from the start of QEMU to the first PONG, for Linux too.
+/// Maximum time from the start of QEMU to the first PONG. It applies to Linux too.
 const PONG_LIMIT: Duration = Duration::from_secs(120);
-/// More loops than the time limit allows.
+/// Number of loops to request. It is never reached, because the time limit ends a workload earlier.
 const LOOPS: &str = "100000000";
 
-/// The settings of a guest; all others are the same for all guests.
+/// The settings in which guests differ. All other settings are the same for all guests.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
     pub(super) runtime: Runtime,
@@ -37,7 +37,8 @@ pub(super) struct Setting<'a> {
     pub(super) append: &'a str,
 }
 
-/// Makes the plan of the image, on QEMU's user network, which takes no CPU time while idle.
+/// Returns the plan of a guest with the image. It uses QEMU's user network, which takes no CPU time while
+/// idle.
 pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Result<GuestPlan> {
     let toolchain = Toolchain::ensure(workspace)?;
     let qemu = qemu::ensure(None)?;
@@ -61,12 +62,12 @@ pub(super) fn plan(workspace: &Workspace, setting: &Setting<'_>) -> anyhow::Resu
     })
 }
 
-/// Starts a guest and waits for its PONG; returns the guest and the time.
+/// Starts a guest, and waits for its first PONG. Returns the guest and the time until the PONG.
 pub(super) fn boot(workspace: &Workspace, plan: GuestPlan) -> anyhow::Result<(Guest, Duration)> {
     boot_as(workspace, "bench", GuestPlan { host: network::free_port(0)?, ..plan })
 }
 
-/// Starts a guest under a name and waits for its PONG if the plan has a network.
+/// Starts a guest with this name. Waits for its first PONG if the plan has a network.
 pub(super) fn boot_as(
     workspace: &Workspace,
     name: &str,
@@ -80,14 +81,14 @@ pub(super) fn boot_as(
     }
 }
 
-/// Runs a workload in the image.
+/// Measures a workload in the image.
 pub(super) fn measure(
     client: &mut Client,
     workload: &Workload,
     cpus: u32,
     ms: u32,
 ) -> anyhow::Result<Vec<WorkloadSample>> {
-    // A first run of a quarter of the time warms the caches; Linux's module does the same.
+    // A first run of a quarter of the time warms up the caches. The kernel module for Linux does the same.
     vbench(client, workload.name, workload.pages, cpus, (ms / 4).max(1))?;
     let text = vbench(client, workload.name, workload.pages, cpus, ms)?;
     let lines = text.lines().filter(|line| line.starts_with("Summary: "));
@@ -109,7 +110,7 @@ pub(super) fn measure(
     Ok(samples)
 }
 
-/// Runs `VBENCH` for a workload.
+/// Sends a `VBENCH` for one workload, and returns its result.
 pub(super) fn vbench(
     client: &mut Client,
     name: &str,
@@ -125,14 +126,14 @@ pub(super) fn vbench(
     }
 }
 
-/// Returns the number after a word.
+/// Returns the number that follows the word `word` in a line.
 pub(super) fn word(line: &str, word: &str) -> Option<f64> {
     let mut words = line.split_whitespace();
     words.find(|found| *found == word)?;
     words.next()?.parse().ok()
 }
 
-/// Returns the name of the firmware.
+/// Returns the name of the firmware of a guest, for the heading of the results.
 pub(super) fn firmware_name(plan: &GuestPlan) -> String {
     let name = plan.firmware.as_deref().and_then(Path::file_name);
     name.map_or_else(|| "QEMU's own firmware".to_owned(), |name| name.display().to_string())

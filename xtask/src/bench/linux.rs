@@ -1,4 +1,4 @@
-//! `cargo xtask bench linux`: the same workloads in the image and in Linux, alternately.
+//! `cargo xtask bench linux`: measures the same workloads in the image and in Linux, alternately.
 
 use std::process::ExitCode;
 
@@ -21,19 +21,19 @@ use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
 const MEMORY: Memory = Memory::of_mebibytes(2048);
-/// Number of comparisons of one CPU with two in the same image.
+/// Number of comparisons of one CPU with two CPUs in the same image.
 const TURNS: u32 = 5;
-/// A processor without fast string instructions: QEMU's are slow, and Linux clears pages with them.
+/// A CPU model without fast string instructions. Linux clears pages with them, and QEMU's are slow.
 const WITHOUT_STRINGS: &str = "max,-erms";
 
-/// The samples of both systems.
+/// The samples of the image and of Linux.
 #[derive(Default)]
 struct Both {
     ours: SampleSet,
     peer: SampleSet,
 }
 
-/// Runs the verb.
+/// Runs `cargo xtask bench linux`.
 pub(super) fn linux(
     workspace: &Workspace,
     options: &BenchLinuxOptions,
@@ -56,7 +56,7 @@ pub(super) fn linux(
     process::announce("Measure", "instructions, on one CPU");
     let counted = plan(workspace, 1, Accel::Counted)?;
     let mut counts = Both::default();
-    // Less time is enough: the duration of a loop is constant once its caches are warm.
+    // Half of the time is enough, because the duration of a loop is constant once the caches are warm.
     let ms = (options.ms / 2).max(10);
     counts.peer.add(peer::measure(workspace, &linux, &counted, "1", ms)?);
     counts.ours.add(ours(workspace, &counted, &[1], ms)?);
@@ -76,7 +76,7 @@ fn plan(workspace: &Workspace, cpus: u32, accel: Accel) -> anyhow::Result<GuestP
     image::plan(workspace, &Setting { runtime, memory: MEMORY, cpus, accel, append: "" })
 }
 
-/// Boots the image and runs all workloads in it.
+/// Boots the image, and runs all workloads in it.
 fn ours(
     workspace: &Workspace,
     plan: &GuestPlan,
@@ -94,7 +94,7 @@ fn ours(
     Ok(samples)
 }
 
-/// Runs one workload alternately on one CPU and on two.
+/// Runs one workload on one CPU and on two CPUs, alternately.
 fn by_turns(workspace: &Workspace, plan: &GuestPlan, ms: u32) -> anyhow::Result<SampleSet> {
     let (guest, _) = image::boot(workspace, plan.clone())?;
     let mut client = Client::connect(guest.plan().host)?;
@@ -142,7 +142,7 @@ fn rows(
     let name = format!("{}, 2 CPUs over 1", SCALING.title);
     rows.push(ReportRow::yield_of(name, "times", ours, Some(peer)));
     for workload in &BOTH {
-        // The clock of this guest advances by a nanosecond with every instruction.
+        // The clock of these guests advances by one nanosecond with each instruction.
         let (ours, peer) = (counts.ours.ns(workload)?, counts.peer.ns(workload)?);
         rows.push(ReportRow::cost(workload.title.to_owned(), "instructions", ours, Some(peer)));
     }

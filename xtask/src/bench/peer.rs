@@ -1,4 +1,4 @@
-//! Linux under measurement: a boot in which our module runs the workloads.
+//! Measures Linux: boots it with a kernel module that runs the workloads.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::linux::Linux;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
-/// Longest boot and overhead of all workloads, without their own time.
+/// Maximum time of the boot and of everything except the workloads themselves.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Boots Linux on the image's machine and returns the module's measurements.
+/// Boots Linux on the same virtual machine as the image. Returns the measurements of the kernel module.
 pub(super) fn measure(
     workspace: &Workspace,
     linux: &Linux,
@@ -44,7 +44,7 @@ pub(super) fn measure(
     Ok(log.lines().filter_map(sample).collect())
 }
 
-/// Reads `… vmbench: NAME pages: P cpus: C cpu: I loops: L ns: T`.
+/// Parses lines of the form `… vmbench: NAME pages: P cpus: C cpu: I loops: L ns: T`.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! The rows of a measurement's result: a table for people, JSON for programs.
+//! The rows of a result, which are shown as a table for people and as JSON for programs.
 
 use std::path::Path;
 
@@ -7,23 +7,23 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::numbers::show;
 
-/// One figure of the image and, if there is one, of the peer.
+/// One row: a figure of the image, and the same figure of the peer if there is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ReportRow {
-    /// The quantity.
+    /// The quantity that was measured.
     pub(super) name: String,
-    /// The unit.
+    /// The unit of both figures.
     pub(super) unit: &'static str,
     /// The figure of the image, if it could be measured.
     pub(super) ours: Option<f64>,
-    /// The figure of the peer.
+    /// The figure of the peer, if it could be measured.
     pub(super) peer: Option<f64>,
-    /// The factor by which the image is better.
+    /// The factor by which the image is better than the peer.
     pub(super) ratio: Option<f64>,
 }
 
 impl ReportRow {
-    /// Makes a row whose smaller figure is the better one.
+    /// Creates a row for a quantity of which less is better, such as a duration.
     pub(super) fn cost(
         name: String,
         unit: &'static str,
@@ -34,7 +34,7 @@ impl ReportRow {
         Self { name, unit, ours, peer, ratio: quotient(peer, ours) }
     }
 
-    /// Makes a row whose larger figure is the better one.
+    /// Creates a row for a quantity of which more is better, such as a rate.
     pub(super) fn yield_of(
         name: String,
         unit: &'static str,
@@ -77,7 +77,7 @@ pub(super) fn print(rows: &[ReportRow], peer: &str) {
     println!("{table}");
 }
 
-/// Writes the rows to a file.
+/// Writes the rows to a file as JSON.
 pub(super) fn write(rows: &[ReportRow], path: &Path) -> anyhow::Result<()> {
     let lines = rows.iter().map(ReportRow::to_json).collect::<Vec<_>>().join(",\n");
     std::fs::write(path, format!("[\n{lines}\n]\n")).with_context(|| path.display().to_string())

@@ -1,6 +1,7 @@
-//! `cargo xtask bench tcp`: `redis-benchmark` on the image, on Redis in Linux, and on Redis on this host.
+//! `cargo xtask bench tcp`: runs `redis-benchmark` on the image, on Redis in a Linux guest, and on Redis on
+//! this host.
 //!
-//! All servers run during the whole measurement, and are measured alternately.
+//! All servers run during the whole measurement. They are measured alternately.
 
 mod cell;
 mod measure;
@@ -34,12 +35,12 @@ use cell::Cell;
 use results::Results;
 use subjects::Subjects;
 
-/// Places for 200 clients and the monitoring connections.
+/// A kernel command line with enough places for 200 clients and for monitoring connections.
 const CLIENTS: &str = "clients=256";
-/// The port of Redis.
+/// The TCP port of Redis in the Linux guest.
 const REDIS: u16 = 6379;
 
-/// Runs the verb.
+/// Runs `cargo xtask bench tcp`.
 pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::Result<ExitCode> {
     let cells = cell::cells(&options.only);
     if cells.is_empty() {
@@ -57,7 +58,7 @@ pub(super) fn tcp(workspace: &Workspace, options: &BenchTcpOptions) -> anyhow::R
     }
     let (_, _, image) = planned.first().context("no runtime")?;
     let guest = guest_plan(&linux, image, peer)?;
-    // From here on no package can be fetched, because the thread leaves the host's network.
+    // From here on no package can be downloaded, because this thread leaves the host's network.
     choice.network.set_up()?;
     let mut images = Vec::new();
     for (runtime, link, plan) in planned {
@@ -95,7 +96,7 @@ fn ensure_benchmark() -> anyhow::Result<()> {
     provision::install(&["redis-tools"], "the load", Removals::Refused)
 }
 
-/// Makes the plan of an image.
+/// Returns the plan of a guest with the image.
 fn image_plan(
     workspace: &Workspace,
     options: &BenchTcpOptions,
@@ -107,7 +108,7 @@ fn image_plan(
     image::plan(workspace, &Setting { runtime, memory, cpus, accel: Accel::Tcg, append })
 }
 
-/// Makes the plan of Linux on the machine of an image.
+/// Returns the plan of a Linux guest on the same virtual machine as a guest with the image.
 fn guest_plan(linux: &Linux, image: &GuestPlan, link: GuestLink) -> anyhow::Result<GuestPlan> {
     let (files, line) = linux.redis(link.address())?;
     Ok(GuestPlan {
@@ -120,7 +121,7 @@ fn guest_plan(linux: &Linux, image: &GuestPlan, link: GuestLink) -> anyhow::Resu
     })
 }
 
-/// Warms up all servers, and measures them in rounds.
+/// Warms up all servers, and measures them in several rounds.
 fn run(subjects: &Subjects, options: &BenchTcpOptions, cells: &[Cell]) -> anyhow::Result<Results> {
     let mut results = Results::default();
     for (job, why) in subjects::refused(subjects, cells)? {

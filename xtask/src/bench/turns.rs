@@ -1,4 +1,4 @@
-//! `cargo xtask bench turns`: the delay of other clients while one client uses a gigabyte.
+//! `cargo xtask bench turns`: measures how long other clients are delayed while one client uses 1 GiB.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::resp::{Client, Reply};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// The loop of the other client: memory is allocated, zeroed, read, checked, freed.
+/// The loop of the client that uses 1 GiB: memory is allocated, zeroed, read, checked and freed.
 const CHURN: [&[&str]; 4] = [
     &["VMALLOC", "1G", "NAME", "big"],
     &["VREAD", "@big", "1073741823", "1"],
@@ -25,14 +25,14 @@ const CHURN: [&[&str]; 4] = [
     &["VFREE", "@big"],
 ];
 
-/// Turns of the image's loop.
+/// The numbers and durations of turns of the image's server loop.
 #[derive(Clone, Copy, Debug, Default)]
 struct TurnCounts {
     all: u64,
     long: u64,
 }
 
-/// Runs the verb.
+/// Runs `cargo xtask bench turns`.
 pub(super) fn turns(
     workspace: &Workspace,
     options: &BenchTurnsOptions,
@@ -42,7 +42,7 @@ pub(super) fn turns(
     let (guest, _) = image::boot(workspace, image::plan(workspace, &setting)?)?;
     let address = guest.plan().host;
     let mut client = Client::connect(address)?;
-    // The first round makes the host provide the memory.
+    // In the first round the host must provide the memory, so it is not measured.
     churn_once(&mut client)?;
     let before = read(&mut client)?;
     process::announce("Measure", &format!("{} s, load {}", options.seconds, load_average::read()));
@@ -99,7 +99,7 @@ fn churn_once(client: &mut Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the duration of each answer, in ascending order.
+/// Sends one `PING` after the other for `time`. Returns the duration of each reply, in ascending order.
 fn ping(address: SocketAddr, time: Duration) -> anyhow::Result<Vec<Duration>> {
     let mut client = Client::connect(address)?;
     let (start, mut all) = (Instant::now(), Vec::new());

@@ -1,13 +1,13 @@
-//! The workloads of both systems: the image's `VBENCH` and the module for Linux use the same names.
+//! The workloads of `bench linux`. The image's `VBENCH` and the kernel module for Linux use the same names.
 
-/// A workload with its size.
+/// A workload with the size of its regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Workload {
-    /// The name on both systems.
+    /// The name of the workload, which is the same on both systems.
     pub(super) name: &'static str,
-    /// Pages of a region; 1 if the workload chooses the size.
+    /// Number of pages of a region, or 1 if the workload itself chooses the size.
     pub(super) pages: u64,
-    /// The title for people.
+    /// The title of the workload in the table.
     pub(super) title: &'static str,
 }
 
@@ -15,7 +15,7 @@ const fn workload(name: &'static str, pages: u64, title: &'static str) -> Worklo
     Workload { name, pages, title }
 }
 
-/// All workloads, in the order of the table.
+/// All workloads that both systems have, in the order of the table.
 pub(super) const BOTH: [Workload; 16] = [
     workload("pair_test", 1, "vmalloc + vfree, 1 page"),
     workload("pair_test", 4, "vmalloc + vfree, 4 pages"),
@@ -35,9 +35,9 @@ pub(super) const BOTH: [Workload; 16] = [
     workload("growth_test", 1, "growth from 4 KiB to 16 MiB by doubling"),
 ];
 
-/// The image's own workload: the cost of clearing alone.
+/// A workload that only the image has. It measures clearing without an allocation.
 pub(super) const CLEAR: Workload = workload("clear_test", 256, "clearing 256 pages");
-/// The workload that contains that clearing.
+/// The workload that includes the clearing of [`CLEAR`].
 pub(super) const ZEROED: Workload = BOTH[10];
-/// The workload of the comparison of CPUs.
+/// The workload with which one CPU is compared with several.
 pub(super) const SCALING: Workload = BOTH[1];

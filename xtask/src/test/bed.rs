@@ -1,4 +1,4 @@
-//! The context of a layer: the checkout, the compiler of the image, and the runtime below it.
+//! The context of a layer: the checkout, the compiler of the image, and the runtime of the image.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,20 @@ use crate::workspace::Workspace;
 /// The context of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TestBed<'a> {
-    /// The checkout.
+    /// The checkout under test.
     pub(crate) workspace: &'a Workspace,
     /// The compiler of the image.
     pub(crate) toolchain: &'a Toolchain,
-    /// The runtime of the images that are booted.
+    /// The runtime of the images that the layer boots.
     pub(crate) runtime: Runtime,
-    /// The fewest CPUs of the guests that clients connect to.
+    /// Minimum number of CPUs of guests to which clients connect.
     pub(crate) cpus: u32,
-    /// The options of the layer `wire`.
+    /// The options for the layer `wire`.
     pub(crate) wire: WireOptions,
 }
 
 impl TestBed<'_> {
-    /// Builds an image and returns the path of its ELF.
+    /// Builds an image. Returns the path of its ELF file.
     pub(super) fn compile(&self, image: Image) -> anyhow::Result<PathBuf> {
         build::compile(self.workspace, self.toolchain, self.runtime, image)
     }

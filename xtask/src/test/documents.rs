@@ -1,4 +1,4 @@
-//! The lint of the documents: links lead to files and headings that exist, and the README stays short.
+//! The lint of the documents: links must lead to existing files and headings, and the README must be short.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,16 +7,16 @@ use anyhow::{Context, ensure};
 use super::files;
 use crate::workspace::Workspace;
 
-/// Most words of the README.
+/// Maximum number of words of the README.
 const README_WORDS_MAX: usize = 1_200;
 
-/// The words that the README has above the limit for now, `None` if it keeps the limit.
+/// The number of words above the limit that the README may have for now. `None` means that the limit applies.
 const README_WORDS_ALLOWED: Option<usize> = None;
 
 /// Checks all Markdown files.
 ///
 /// # Errors
-/// A link leads nowhere, or the README is too long.
+/// A link leads to no file or heading, or the README is too long.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let documents = files::read(workspace, &["md"])?;
     let text = |path: &Path| std::fs::read_to_string(workspace.path(path)).ok();
@@ -53,7 +53,7 @@ fn judge_length(words: usize, allowed: Option<usize>) -> Option<String> {
     is_short.then(|| format!("README.md has {words} words: set README_WORDS_ALLOWED to None"))
 }
 
-/// Returns the links to files and headings with their lines.
+/// Returns the targets of links to files and headings, each with its line number.
 fn links(text: &str) -> Vec<(usize, &str)> {
     let mut is_code = false;
     let mut links = Vec::new();
@@ -66,7 +66,7 @@ fn links(text: &str) -> Vec<(usize, &str)> {
     links
 }
 
-/// Returns the path without `..`.
+/// Returns `path` without components `..`.
 fn resolved(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -86,7 +86,7 @@ fn has_heading(text: &str, anchor: &str) -> bool {
     headings.map(|line| anchor_of(line.trim_start_matches('#').trim())).any(|own| own == anchor)
 }
 
-/// Returns the anchor that renderers give a heading.
+/// Returns the anchor that renderers of Markdown derive from a heading.
 fn anchor_of(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

@@ -1,4 +1,4 @@
-//! The files that the lints read.
+//! Reads the files for the lints.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use anyhow::Context;
 
 use crate::workspace::Workspace;
 
-/// A file of the workspace with its text.
+/// A file of the workspace and its text.
 pub(super) struct TextFile {
-    /// The path below the root.
+    /// The path of the file, relative to the root of the workspace.
     pub(super) path: String,
     pub(super) text: String,
 }
 
-/// Reads all files with one of the extensions, but not those of builds and of version control.
+/// Reads all files with one of the extensions, except files of builds and of version control.
 pub(super) fn read(workspace: &Workspace, extensions: &[&str]) -> anyhow::Result<Vec<TextFile>> {
     let mut paths = Vec::new();
     add_below(workspace.root(), &mut paths)?;

@@ -1,5 +1,5 @@
-//! The layer of the image on the Hermit kernel: the README's conversation, and with `--all` the layer `image`,
-//! the cases of the layer `tcp` on one CPU and on two, and a longer load.
+//! The test layer `hermit`: the image on the Hermit kernel. It runs the README's conversation. With `--all`
+//! it also runs the layer `image`, the cases of the layer `tcp` on one CPU and on two, and a longer load.
 
 use crate::exit::{self, Cause};
 use crate::hermit;
@@ -9,7 +9,7 @@ use super::bed::TestBed;
 use super::tally::Tally;
 use super::{image, lints, tcp};
 
-/// Runs the layer, or skips it if the kernel cannot be fetched.
+/// Runs the layer. Skips it if the kernel cannot be downloaded.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str, all: bool) -> anyhow::Result<Tally> {
     let bed = TestBed { runtime: Runtime::Hermit, ..*bed };
     if let Err(error) = hermit::ensure(bed.workspace, bed.toolchain) {

@@ -1,5 +1,6 @@
-//! The layer that runs inside the image: a self-test build in QEMU without a network, on machines with one
-//! CPU, two CPUs, two nodes, and with `--all` four CPUs; and once for each kind of fatal end.
+//! The test layer `image`, whose tests run inside the image. A self-test build runs in QEMU without a
+//! network, on machines with one CPU, two CPUs, two nodes, and with `--all` four CPUs. It also runs once for
+//! each kind of fatal end.
 
 mod crashes;
 mod refusals;
@@ -24,13 +25,13 @@ const fn machine(
     firmware: FirmwareRequest,
     append: &'static str,
 ) -> Machine<'static> {
-    // A guest without a service sends no PONG by which KVM could be tried.
+    // This guest has no service that could send a PONG, so KVM cannot be tried first.
     let memory = Machine::MEMORY;
     let runtime = Runtime::Bare;
     Machine { runtime, cpus, nodes, memory, accel: Accel::Tcg, firmware, append }
 }
 
-/// All machines, the fast ones first.
+/// All machines, with the fast ones first.
 const MACHINES: [Machine<'static>; 4] = [
     machine(1, 1, FirmwareRequest::Own, ""),
     machine(2, 1, FirmwareRequest::Auto, ""),
@@ -38,10 +39,10 @@ const MACHINES: [Machine<'static>; 4] = [
     machine(4, 1, FirmwareRequest::Own, ""),
 ];
 
-/// Number of machines that every run of the tests boots.
+/// Number of machines that are booted without `--all`.
 const QUICK: usize = 3;
 
-/// Boots the image on each machine, or on the fast ones, and judges its output.
+/// Boots the image on each machine, or only on the fast ones, and judges its output.
 pub(super) fn run(bed: &TestBed<'_>, all: bool) -> anyhow::Result<Tally> {
     let image = bed.compile(Image::SelfTest)?;
     let count = if all { MACHINES.len() } else { QUICK };

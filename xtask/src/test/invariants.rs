@@ -1,19 +1,18 @@
-//! The lint of the table of invariants: each row of ARCHITECTURE.md names a test or a type that is there.
+//! The lint of the table of invariants: each row in ARCHITECTURE.md must name an existing test or type.
 
 use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
-/// The first line of the table.
+/// The heading of the table.
 const HEAD: &str = "| invariant | held by | file |";
 
-/// The fewest rows of the table.
+/// Minimum number of rows of the table.
 const ROWS_MIN: usize = 10;
 
 /// Checks the table.
 ///
-/// # Errors
-/// The table is not there or too short, or a row names a file or an item that does not exist.
+/// # Errors The table is missing or too short, or a row names a file or an item that does not exist.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let document = std::fs::read_to_string(workspace.path("ARCHITECTURE.md"))?;
     let text = |path: &str| std::fs::read_to_string(workspace.path(path)).ok();
@@ -37,7 +36,7 @@ fn check_document(document: &str, text: &dyn Fn(&str) -> Option<String>) -> anyh
     Ok(())
 }
 
-/// Returns the reason why a row is wrong, `None` if it is right.
+/// Returns the reason why a row is wrong, or `None` if it is right.
 fn fault(row: &str, text: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
     let [invariant, held_by, file] = cells[..] else {
@@ -64,7 +63,7 @@ fn spans(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// Returns whether a source defines a function or a type, or has the name of a guest test.
+/// Returns whether a source defines a function or type `name`, or contains a guest test with that name.
 fn defines(text: &str, name: &str) -> bool {
     let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     let has_item = |keyword: &str| {

@@ -1,8 +1,8 @@
-//! The lint of the language: plain technical English in comments, documents, strings and names.
+//! The lint of the language: comments, documents, strings and names must be plain technical English.
 //!
-//! A sentence has a named subject, words that stand for nothing in particular are rare, and the words that the
-//! glossary replaces do not occur. Code spans and code blocks are not read. `language/allowed.rs` lists the counts
-//! above the limits.
+//! Every sentence must have a named subject, words without a referent must be rare, and words that the
+//! glossary replaces must not occur. Code spans and code blocks are not checked. `language/allowed.rs` lists
+//! counts that may exceed the limits.
 
 mod allowed;
 mod blank;
@@ -22,17 +22,16 @@ use crate::workspace::Workspace;
 use allowed::Row;
 use counts::{Counts, Measure};
 
-/// The folders with counts of their own. All other files count as documents.
+/// The folders whose counts are checked separately. All other files count as documents.
 const FOLDERS: [&str; 4] = ["app", "runtime-config", "vmalloc", "xtask"];
 const DOCUMENTS: &str = "docs";
 
-/// The sources of this lint, whose strings are examples of wrong sentences.
+/// The sources of this lint. Their strings are not checked, because they are examples of wrong sentences.
 const OWN: &str = "xtask/src/test/language";
 
 /// Checks all Rust and Markdown files of the workspace.
 ///
-/// # Errors
-/// A folder has more than it may have, or the list allows more than there is.
+/// # Errors A count of a folder exceeds its limit, or the list permits more than is necessary.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut folders: BTreeMap<&str, Counts> = BTreeMap::new();
     for TextFile { path: file, text } in files::read(workspace, &["md", "rs"])? {
@@ -52,7 +51,7 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the messages about one folder.
+/// Returns the messages about the counts of one folder.
 fn judge(rows: &[Row], folder: &str, counts: &Counts) -> Vec<String> {
     let message = |measure: Measure| {
         let row = rows.iter().find(|row| (row.0, row.1) == (folder, measure));

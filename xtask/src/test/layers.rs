@@ -1,8 +1,8 @@
-//! The lint of the structure: which files need which, and how large types are.
+//! The lint of the structure: it checks which files depend on which, and how large types are.
 //!
-//! Every crate is read without its tests. An arrow goes from a file that mentions a name to the file that defines
-//! it, however it is re-exported. Arrows form no cycle, and between the modules that ARCHITECTURE.md lists they point
-//! down. `layers/allowed.rs` lists the exceptions.
+//! Every crate is read without its tests. An arrow leads from a file that uses a name to the file that
+//! defines the name, even if other files re-export it. Arrows must form no cycle, and between the modules
+//! that ARCHITECTURE.md lists they must lead downwards. `layers/allowed.rs` lists the exceptions.
 
 mod allowed;
 mod breach;
@@ -30,7 +30,7 @@ use graph::Graph;
 use table::Block;
 use tree::Tree;
 
-/// The crates: the name in the table, and the folder.
+/// The crates, each with its name in the table of ARCHITECTURE.md and its folder.
 const PACKAGES: [(&str, &str); 4] = [
     ("app", "app"),
     ("runtime_config", "runtime-config"),
@@ -40,8 +40,8 @@ const PACKAGES: [(&str, &str); 4] = [
 
 /// Checks all crates.
 ///
-/// # Errors
-/// A crate breaks a rule and the list of exceptions does not name the breach, or the list names one that is gone.
+/// # Errors A crate breaks a rule and the list of exceptions does not contain that, or the list contains an
+/// exception that is no longer necessary.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let document = std::fs::read_to_string(workspace.path("ARCHITECTURE.md"))?;
     let blocks = table::blocks(&document).context("ARCHITECTURE.md")?;
@@ -63,7 +63,7 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the breaches of all rules in one crate.
+/// Returns every violation of a rule in one crate.
 fn breaches(tree: &Tree, blocks: &[&Block]) -> Vec<Breach> {
     let methods = graph::methods(tree);
     let graph = Graph::of(tree, &methods);

@@ -1,4 +1,4 @@
-//! The output of Rust's test harness.
+//! Parses the output of Rust's test harness.
 
 use super::tally::Tally;
 
@@ -19,7 +19,7 @@ pub(super) fn parse(stdout: &str) -> Tally {
     tally
 }
 
-/// Returns the number of failures in the summaries.
+/// Returns the number of failed tests in all summaries.
 pub(super) fn failed(stdout: &str) -> usize {
     let summaries = stdout.lines().filter_map(|line| line.strip_prefix("test result: "));
     summaries.map(|summary| count(summary, "failed")).sum()
@@ -29,7 +29,7 @@ fn test_line(line: &str) -> Option<(&str, &str)> {
     line.strip_prefix("test ")?.rsplit_once(" ... ")
 }
 
-/// Reads the 3 of `ok. 3 passed; 0 failed; …`.
+/// Returns the number before `word` in a summary, for example 3 in `ok. 3 passed; 0 failed; …`.
 fn count(summary: &str, word: &str) -> usize {
     let mut words = summary.split([' ', ';']).filter(|text| !text.is_empty());
     let mut before = None;

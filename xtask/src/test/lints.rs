@@ -1,4 +1,4 @@
-//! The layer of static checks: the project's own lints, then rustfmt, clippy and rustdoc, for the host and for the
+//! The test layer `lints`: the project's own lints, and rustfmt, clippy and rustdoc for the host and for the
 //! image.
 
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::{self, Toolchain};
 use crate::workspace::Workspace;
 
-/// Runs every lint whose name contains `filter`, even after one has failed.
+/// Runs every lint whose name contains `filter`. A failure does not prevent the following lints.
 pub(super) fn run(
     workspace: &Workspace,
     toolchain: &Toolchain,
@@ -39,7 +39,7 @@ pub(super) fn run(
         let mut clippy = toolchain.cargo(workspace, Runtime::Bare, "clippy");
         select(&mut clippy, features);
         if features == Some("hermit") {
-            // The program of this image is another package.
+            // The program of this image is in another package.
             clippy.arg("--lib");
         }
         image.clippy(&mut clippy);
@@ -59,7 +59,7 @@ struct Lints<'a> {
 }
 
 impl Lints<'_> {
-    /// Runs a lint if its name holds the filter.
+    /// Runs a lint if its name contains the filter.
     fn run(&mut self, name: &str, lint: impl FnOnce() -> anyhow::Result<()>) {
         if name.contains(self.filter) {
             self.tally.record(name, lint());
@@ -67,10 +67,10 @@ impl Lints<'_> {
     }
 }
 
-/// The program of the image on Hermit, which is in a workspace of its own.
+/// The program of the image on Hermit. It is in a workspace of its own.
 const PROGRAM: &str = "app/hermit/src/main.rs";
 
-/// Lints that program, which needs the kernel.
+/// Lints the program of the image on Hermit, for which the kernel is needed.
 pub(super) fn program(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     let rigor = Rigor::of(bed.toolchain.minor(), &bed.workspace.lint_minors()?);
     let mut clippy = bed.toolchain.cargo(bed.workspace, Runtime::Hermit, "clippy");
@@ -80,8 +80,8 @@ pub(super) fn program(bed: &TestBed<'_>) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Whether warnings are errors: only with the compilers that the lints were written for, because
-/// every new one brings new lints.
+/// Tells whether warnings are errors. They are errors only with the compilers for which the lints were
+/// written, because every new compiler has new lints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rigor {
     Errors,
@@ -140,7 +140,7 @@ fn run_one(command: &mut Command) -> anyhow::Result<()> {
     process::succeed(command).map(|_| ())
 }
 
-/// Runs a lint whose program may not be there: rustup's minimal profile has neither.
+/// Runs a lint. Skips it if its program is not installed, as with rustup's minimal profile.
 fn with(program: &str, command: &mut Command) -> anyhow::Result<()> {
     if process::ask(program, &["--version"]).is_none() {
         return Err(Skip("rustup component add rustfmt clippy").into());

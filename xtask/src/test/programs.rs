@@ -1,4 +1,4 @@
-//! QEMU and the image, from which the guests of the tests are started.
+//! QEMU and the image, which the tests need to start guests.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,21 +14,21 @@ use crate::qemu::{self, Memory};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// The programs that guests are started from.
+/// The programs and settings with which guests are started.
 #[derive(Debug)]
 pub(crate) struct Programs<'a> {
-    /// The checkout.
+    /// The checkout under test.
     pub(crate) workspace: &'a Workspace,
-    /// The runtime below the image.
+    /// The runtime of the image.
     pub(crate) runtime: Runtime,
-    /// The fewest CPUs of a guest.
+    /// Minimum number of CPUs of a guest.
     pub(crate) cpus: u32,
     qemu: PathBuf,
     image: PathBuf,
 }
 
 impl<'a> Programs<'a> {
-    /// Finds QEMU and builds the image.
+    /// Finds QEMU, and builds the image.
     pub(crate) fn prepare(bed: &TestBed<'a>) -> anyhow::Result<Self> {
         let qemu = qemu::ensure(None)?;
         let image = bed.compile(Image::Service)?;
@@ -36,7 +36,7 @@ impl<'a> Programs<'a> {
         Ok(Self { workspace, runtime, cpus, qemu, image })
     }
 
-    /// Returns the plan that all guests share.
+    /// Returns the part of the plan that is the same for all guests.
     pub(crate) fn plan(&self, host: SocketAddr) -> anyhow::Result<GuestPlan> {
         Ok(GuestPlan {
             firmware: firmware::choose(FirmwareRequest::Auto, &self.qemu, "q35")?,

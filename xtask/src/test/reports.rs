@@ -1,4 +1,4 @@
-//! The image's reports that tests read.
+//! Reads reports of the image for tests.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 
 use crate::resp::{Client, Reply};
 
-/// The line of a passed `VCHECK`.
+/// The reply of a `VCHECK` that found no violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Audit {
     line: String,
@@ -18,7 +18,7 @@ impl Audit {
         Ok(Self { line: line.to_owned() })
     }
 
-    /// Returns a number of the line, as in `areas=0`.
+    /// Returns the number after `name` in the reply, for example after `areas=`.
     pub(crate) fn number(&self, name: &str) -> anyhow::Result<u64> {
         let words = self.line.split(' ').filter_map(|word| word.split_once('='));
         let value = words.into_iter().find_map(|(key, value)| (key == name).then_some(value));
@@ -27,12 +27,12 @@ impl Audit {
             .with_context(|| format!("no {name}= in {}", self.line))
     }
 
-    /// Returns the frames and page tables in use.
+    /// Returns the numbers of frames and of page tables in use.
     pub(crate) fn footprint(&self) -> anyhow::Result<(u64, u64)> {
         Ok((self.number("frames_used")?, self.number("table_pages")?))
     }
 
-    /// Returns whether areas, frames and page tables are at most those of an earlier audit.
+    /// Returns whether the numbers of areas, frames and page tables are at most those of the audit `before`.
     pub(crate) fn holds_no_more_than(&self, before: &Self) -> bool {
         ["areas", "frames_used", "table_pages"].iter().all(|name| {
             matches!((self.number(name), before.number(name)), (Ok(now), Ok(then)) if now <= then)
@@ -54,13 +54,12 @@ pub(crate) fn check(client: &mut Client) -> anyhow::Result<Audit> {
     Audit::parse(&text(client.call(&["VCHECK"])?)?)
 }
 
-/// Audits the image for a comparison with a later audit.
+/// Audits the image, so that a later audit can be compared with this one.
 ///
-/// A page table that has had regions of two owners keeps the page that separates them. The image's own
-/// regions lie in a table that stays, so the first region of a client allocates a page permanently.
+/// When a page table first has regions of two owners, a page is allocated permanently to separate them. The
+/// image's own regions are in a table that is never freed, so the first region of a client has that effect.
 ///
-/// # Errors
-/// As [`check`].
+/// # Errors As [`check`].
 pub(crate) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
     let first = allocated(client.call(&["VMALLOC", "4096"])?)?;
     free(client, &[first.id])?;
@@ -99,7 +98,7 @@ pub(crate) fn text(reply: Reply) -> anyhow::Result<String> {
     }
 }
 
-/// Converts an integer, or the text of one.
+/// Converts an integer reply, or a text reply that is a number.
 pub(crate) fn integer(reply: Reply) -> anyhow::Result<u64> {
     match reply {
         Reply::Integer(number) => Ok(u64::try_from(number)?),
@@ -110,18 +109,18 @@ pub(crate) fn integer(reply: Reply) -> anyhow::Result<u64> {
     }
 }
 
-/// Converts an address, as in `0xffffc90000000000`.
+/// Converts a reply with an address, for example `0xffffc90000000000`.
 pub(crate) fn address(reply: Reply) -> anyhow::Result<u64> {
     parse_address(&text(reply)?)
 }
 
-/// Parses an address, as in `0xffffc90000000000`.
+/// Parses an address, for example `0xffffc90000000000`.
 pub(crate) fn parse_address(text: &str) -> anyhow::Result<u64> {
     let digits = text.strip_prefix("0x").with_context(|| format!("no address: {text}"))?;
     u64::from_str_radix(digits, 16).with_context(|| format!("no address: {text}"))
 }
 
-/// Converts an array.
+/// Returns the items of an array reply.
 pub(crate) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
     match reply {
         Reply::Array(Some(items)) => Ok(items),
@@ -134,13 +133,13 @@ pub(crate) fn array(reply: Reply) -> anyhow::Result<Vec<Reply>> {
 pub(crate) struct Allocated {
     /// The region's id.
     pub(crate) id: u64,
-    /// Its first byte.
+    /// The address of the region's first byte.
     pub(crate) start: u64,
-    /// Its mapped bytes.
+    /// The number of mapped bytes.
     pub(crate) bytes: u64,
 }
 
-/// Converts the reply of `VMALLOC` and `VZALLOC`.
+/// Parses the reply of `VMALLOC` and `VZALLOC`.
 pub(crate) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
     let items = array(reply)?;
     let [id, start, bytes] = <[Reply; 3]>::try_from(items)
@@ -148,9 +147,9 @@ pub(crate) fn allocated(reply: Reply) -> anyhow::Result<Allocated> {
     Ok(Allocated { id: integer(id)?, start: address(start)?, bytes: integer(bytes)? })
 }
 
-/// Frees regions by their ids, many in one command.
+/// Frees regions by their ids, with many ids in one command.
 pub(crate) fn free(client: &mut Client, ids: &[u64]) -> anyhow::Result<()> {
-    /// Below the service's limit of 1024 arguments.
+    /// Maximum number of ids in one command, below the service's limit of 1024 arguments.
     const AT_ONCE: usize = 1000;
     for part in ids.chunks(AT_ONCE) {
         let mut words = vec!["VFREE".to_owned()];

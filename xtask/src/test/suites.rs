@@ -1,4 +1,4 @@
-//! The layers that are cargo's own tests on the host.
+//! The test layers that run cargo's own tests on the host.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::cli::LayerName;
 use crate::workspace::Workspace;
 use crate::{process, toolchain};
 
-/// Arguments of `cargo test`, one run each.
+/// The arguments of each run of `cargo test`.
 const UNIT: &[&[&str]] = &[
     &["-p", "runtime-config", "-p", "vmalloc", "-p", "xtask", "--lib", "--bins"],
     &["-p", "app", "--lib"],
@@ -19,12 +19,13 @@ const UNIT: &[&[&str]] = &[
 const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--test", "*"]];
 const LOOPBACK: &[&[&str]] = &[&["-p", "app", "--test", "*"]];
 
-/// Runs the unit and documentation tests whose name contains `filter`.
+/// Runs the unit and documentation tests whose names contain `filter`.
 pub(super) fn unit(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
     run(workspace, UNIT, filter)
 }
 
-/// Runs the tests of the library on a simulated machine: all of them, or those of `FILE::PART`.
+/// Runs the tests of the library on a simulated machine. `filter` may be `FILE::PART` to run only some of
+/// them.
 pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
     match filter.split_once("::") {
         Some((file, part)) => run_once(workspace, &["-p", "vmalloc", "--test", file], part),
@@ -32,9 +33,9 @@ pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally
     }
 }
 
-/// Runs the library's lock-free parts under the loom model checker, which needs its own build.
+/// Runs tests of the library's lock-free parts under the loom model checker, which needs a build of its own.
 pub(super) fn loom(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
-    // Several filters would select the tests that match any of them.
+    // A second filter would select additional tests, so only one is passed.
     let part = if filter.is_empty() { "loom" } else { filter };
     tally_of(loom_test(workspace).args(["--", part]))
 }
@@ -82,7 +83,7 @@ fn tally_of(command: &mut Command) -> anyhow::Result<Tally> {
     let output = process::capture(command)?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let mut tally = libtest::parse(&stdout);
-    // A harness that was killed, or did not compile, printed no summary with a failure.
+    // A harness that was killed or did not compile has printed no summary, so its failure is added here.
     if !output.status.success() && libtest::failed(&stdout) == 0 {
         let what = format!("{}: {}", process::show(command), output.status);
         tally.failures.push(what);

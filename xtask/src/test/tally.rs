@@ -1,25 +1,25 @@
-//! The results of a layer.
+//! The results of a test layer.
 
-/// The count of passed tests, and the names of the others.
+/// The number of passed tests, and the names of the failed and skipped tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Tests that passed.
     pub(crate) passed: usize,
-    /// Names of the tests that failed, with reasons.
+    /// Names of the failed tests, with reasons.
     pub(crate) failures: Vec<String>,
-    /// Names of the tests that did not run, with reasons.
+    /// Names of the skipped tests, with reasons.
     pub(crate) skips: Vec<String>,
-    /// The output of failed tests that has not been shown yet.
+    /// The output of failed tests that was not shown yet.
     pub(crate) transcript: String,
 }
 
 impl Tally {
-    /// Makes the results of one failure.
+    /// Creates results with one failed test.
     pub(crate) fn failure(what: String) -> Self {
         Self { failures: vec![what], ..Self::default() }
     }
 
-    /// Makes the results of one skip.
+    /// Creates results with one skipped test.
     pub(crate) fn skip(what: String) -> Self {
         Self { skips: vec![what], ..Self::default() }
     }
@@ -29,12 +29,12 @@ impl Tally {
         (self.passed, self.failures.len(), self.skips.len())
     }
 
-    /// Returns whether no test was tried.
+    /// Returns whether there is no passed, failed or skipped test.
     pub(crate) fn is_empty(&self) -> bool {
         self.counts() == (0, 0, 0)
     }
 
-    /// Adds other results.
+    /// Adds the results of another layer or test.
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failures.extend(other.failures);
@@ -42,7 +42,7 @@ impl Tally {
         self.transcript.push_str(&other.transcript);
     }
 
-    /// Adds the outcome of one test.
+    /// Adds the result of one test.
     pub(crate) fn record(&mut self, name: &str, outcome: anyhow::Result<()>) {
         match outcome {
             Ok(()) => self.passed += 1,
@@ -52,7 +52,7 @@ impl Tally {
     }
 }
 
-/// The error of a test that cannot run on this machine.
+/// The error of a test that cannot run on this machine, and so is skipped.
 #[derive(Debug)]
 pub(crate) struct Skip(pub(crate) &'static str);
 

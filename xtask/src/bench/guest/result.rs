@@ -1,20 +1,20 @@
-//! The result of a workload, from the reply of `VBENCH`.
+//! Parses the result of a workload from the reply of `VBENCH`.
 
 use crate::bench::image;
 
-/// This workload requests alignments that no window has.
+/// The workload that is expected to fail, because it requests alignments that no window has.
 pub(super) const MUST_FAIL: &str = "align_shift_alloc_test";
 
-/// The result of one workload, as the image reports it.
+/// The result of one workload.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct WorkloadResult {
     pub(super) name: String,
     pub(super) passed: bool,
     pub(super) scale: f64,
-    /// Nanoseconds of each CPU for one loop: their mean.
+    /// The mean duration of one loop on each CPU, in nanoseconds.
     pub(super) ns: f64,
     pub(super) cpus: u32,
-    /// The text after `Effect:`.
+    /// The text after `Effect:` in the reply.
     pub(super) effect: String,
 }
 
@@ -35,7 +35,7 @@ impl WorkloadResult {
     }
 }
 
-/// Reads a reply of `VBENCH`: a `Summary:` for each CPU, then one `Effect:`.
+/// Parses a reply of `VBENCH`, which has a line `Summary:` for each CPU and one line `Effect:` per workload.
 pub(super) fn parse(text: &str) -> Vec<WorkloadResult> {
     let mut lines = Vec::new();
     let mut line = WorkloadResult { passed: true, ..WorkloadResult::default() };
@@ -60,7 +60,7 @@ pub(super) fn parse(text: &str) -> Vec<WorkloadResult> {
 
 #[cfg(test)]
 impl WorkloadResult {
-    /// Makes the result of one CPU, for tests.
+    /// Creates the result of one CPU, for tests.
     pub(super) fn named(name: &str, passed: bool, ns: f64) -> Self {
         Self { name: name.to_owned(), passed, ns, ..Self::default() }
     }

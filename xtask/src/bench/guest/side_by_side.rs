@@ -1,9 +1,9 @@
-//! The workloads of several runs in one table.
+//! Shows the workloads of several runs in one table.
 
 use super::result::WorkloadResult;
 
-/// Makes a row per workload: its name, a cell for each run, and the ratio of the last run's time to the
-/// first one's.
+/// Returns a row for each workload: its name, a cell for each run, and the time of the last run divided by
+/// the time of the first run.
 pub(super) fn rows(runs: &[Vec<WorkloadResult>]) -> Vec<Vec<String>> {
     let mut names: Vec<&str> = Vec::new();
     for line in runs.iter().flatten() {

@@ -1,15 +1,15 @@
-//! The measurements: requests, number of clients, and servers.
+//! Defines the measurements: a request, a number of clients, and a server.
 
 use std::fmt;
 
 use crate::runtime::Runtime;
 
-/// Number of names that requests choose from.
+/// The number of names from which requests choose one at random.
 pub(super) const NAMES: u32 = 1000;
-/// Numbers of clients and of requests that each has in flight.
+/// The numbers of clients. The next constant has the numbers of requests that each client keeps in flight.
 const CLIENTS: [u32; 3] = [1, 50, 200];
 const DEPTHS: [u32; 2] = [1, 16];
-/// The requests, in the order of the table.
+/// The requests that are measured, in the order of the table.
 const REQUESTS: [BenchRequest; 7] = [
     BenchRequest::Ping,
     BenchRequest::Vmalloc(4096),
@@ -20,12 +20,12 @@ const REQUESTS: [BenchRequest; 7] = [
     BenchRequest::Get(16_384),
 ];
 
-/// A request with the size of its data.
+/// A request, with the length of its data in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BenchRequest {
     /// `PING`.
     Ping,
-    /// `VMALLOC … NAME … REPLACE SOFT`: allocates a region, and frees the previous one of the name.
+    /// `VMALLOC … NAME … REPLACE SOFT`: allocates a region, and frees the region that had the name.
     Vmalloc(u32),
     /// `SET`.
     Set(u32),
@@ -34,7 +34,7 @@ pub(super) enum BenchRequest {
 }
 
 impl BenchRequest {
-    /// Returns the corresponding request to Redis, which has no `VMALLOC`.
+    /// Returns the request to Redis that corresponds to this one, because Redis has no `VMALLOC`.
     pub(super) fn beside(self) -> Self {
         match self {
             Self::Vmalloc(_) => Self::Set(64),
@@ -42,7 +42,7 @@ impl BenchRequest {
         }
     }
 
-    /// Returns the arguments of `redis-benchmark`.
+    /// Returns the arguments of `redis-benchmark` for this request.
     pub(super) fn arguments(self) -> Vec<String> {
         let random = ["-r".to_owned(), NAMES.to_string()];
         let stock = |test: &str, bytes: u32| {
@@ -56,7 +56,7 @@ impl BenchRequest {
         }
     }
 
-    /// Returns the request for one name.
+    /// Returns the words of this request for one name.
     pub(super) fn words(self, name: &str) -> Vec<String> {
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         match self {
@@ -86,12 +86,12 @@ impl fmt::Display for BenchRequest {
     }
 }
 
-/// A request, sent by a number of clients.
+/// A row of the table: a request that a number of clients send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
     pub(super) request: BenchRequest,
     pub(super) clients: u32,
-    /// Requests of one client in flight.
+    /// The number of requests that each client keeps in flight.
     pub(super) depth: u32,
 }
 
@@ -103,7 +103,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Returns all cells whose name contains a part.
+/// Returns all cells whose names contain `part`.
 pub(super) fn cells(part: &str) -> Vec<Cell> {
     let mut all = Vec::new();
     for request in REQUESTS {
@@ -115,10 +115,10 @@ pub(super) fn cells(part: &str) -> Vec<Cell> {
     all
 }
 
-/// The server that answers.
+/// The server that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SystemUnderTest {
-    /// The image, on a runtime.
+    /// The image on this runtime.
     Image(Runtime),
     /// Redis in a Linux guest.
     Guest,
@@ -137,7 +137,7 @@ impl fmt::Display for SystemUnderTest {
     }
 }
 
-/// One measurement.
+/// One measurement: a cell and a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Job {
     pub(super) system: SystemUnderTest,
@@ -145,7 +145,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Returns the job of a server in the row of the image's cell.
+    /// Returns the measurement of a server that belongs into the row of the image's cell.
     pub(super) fn beside(cell: Cell, system: SystemUnderTest) -> Self {
         let request = match system {
             SystemUnderTest::Image(_) => cell.request,
@@ -155,8 +155,8 @@ impl Job {
     }
 }
 
-/// Returns the measurements that cells need, each once: the images' alternately, then those of the other
-/// servers.
+/// Returns the measurements that the cells need, without repetitions. Those of the images come first,
+/// alternately, and those of the other servers follow.
 pub(super) fn jobs(cells: &[Cell], runtimes: &[Runtime]) -> Vec<Job> {
     let images = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime));
     let all: Vec<_> = images.chain([SystemUnderTest::Guest, SystemUnderTest::Native]).collect();

@@ -1,4 +1,4 @@
-//! One verified run of `redis-benchmark`.
+//! Makes one run of `redis-benchmark`, and verifies it.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,22 +10,22 @@ use super::cell::Cell;
 use super::sample::RedisBenchmarkSample;
 use crate::process;
 
-/// Longest duration of one run: many times its planned duration.
+/// Maximum duration of one run, which is many times the planned duration.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A shorter warm-up run would not predict the number of requests per time.
+/// Minimum duration of a warm-up run. A shorter run would not predict the rate of requests.
 const LOOK: Duration = Duration::from_millis(200);
-/// The factor between the requests of two warm-up runs.
+/// The factor by which each warm-up run has more requests than the one before.
 const LOOK_FACTOR: u64 = 8;
-/// Fewest requests of one run.
+/// Minimum number of requests of one run.
 const REQUESTS_MIN: u64 = 1000;
 const REQUESTS_MAX: u64 = 4_000_000;
-/// Fewest requests of each client for each of its requests in flight.
+/// Minimum number of requests in a run for each request that is in flight at the same time.
 const REQUESTS_PER_SLOT: u64 = 5;
 
-/// Sends a number of requests to a server.
+/// Sends `requests` requests to a server, and returns the measured figures.
 ///
-/// # Errors
-/// The reply to a request was an error, the time limit was exceeded, or there was a warning.
+/// # Errors The reply to a request was an error, the time limit was exceeded, or `redis-benchmark` printed a
+/// warning.
 pub(super) fn measure(
     server: SocketAddr,
     cell: Cell,
@@ -40,7 +40,7 @@ pub(super) fn measure(
     RedisBenchmarkSample::parse(&text).with_context(|| format!("redis-benchmark printed {text:?}"))
 }
 
-/// Warms a server up, and returns the number of requests that it answers in a time.
+/// Warms a server up. Returns the number of requests that the server answers in `time`.
 pub(super) fn requests_for(server: SocketAddr, cell: Cell, time: Duration) -> anyhow::Result<u64> {
     let mut requests = bounded(cell, 0.0);
     loop {

@@ -1,26 +1,26 @@
-//! The results of all measurements.
+//! Stores the results of all measurements.
 
 use std::collections::BTreeMap;
 
 use super::cell::{Cell, Job, SystemUnderTest};
 use super::sample::RedisBenchmarkSample;
 
-/// The result of one measurement and its repetitions.
+/// The result of one measurement with its repetitions.
 #[derive(Clone, Debug, PartialEq)]
 enum JobOutcome {
     Measured(Vec<RedisBenchmarkSample>),
-    /// The server does not support the command; the text is its reply.
+    /// The server does not support the command. The text is the reply of the server.
     Unserved(String),
-    /// One repetition failed; the others do not count.
+    /// One repetition failed, so the results of the other repetitions are not used.
     Failed(String),
 }
 
-/// The results by measurement.
+/// The results of all measurements.
 #[derive(Debug, Default)]
 pub(super) struct Results(BTreeMap<Job, JobOutcome>);
 
 impl Results {
-    /// Adds the result of one run. One failure counts more than all samples.
+    /// Adds the result of one run. A failure replaces all samples of the measurement.
     pub(super) fn add(&mut self, job: Job, sample: anyhow::Result<RedisBenchmarkSample>) {
         let outcome = self.0.entry(job).or_insert_with(|| JobOutcome::Measured(Vec::new()));
         match (outcome, sample) {
@@ -32,12 +32,12 @@ impl Results {
         }
     }
 
-    /// Records that a command is not supported.
+    /// Records that a server does not support the command of a measurement.
     pub(super) fn refuse(&mut self, job: Job, why: &str) {
         self.0.insert(job, JobOutcome::Unserved(why.to_owned()));
     }
 
-    /// Returns whether further runs are useful.
+    /// Returns whether further runs of this measurement are useful: it has not failed and is supported.
     pub(super) fn is_open(&self, job: Job) -> bool {
         matches!(self.0.get(&job), None | Some(JobOutcome::Measured(_)))
     }
@@ -47,7 +47,7 @@ impl Results {
         self.0.values().any(|outcome| matches!(outcome, JobOutcome::Failed(_)))
     }
 
-    /// Returns the medians of a server in the row of a cell.
+    /// Returns the median figures of a server in the row of a cell.
     pub(super) fn sample(
         &self,
         cell: Cell,
@@ -59,7 +59,7 @@ impl Results {
         }
     }
 
-    /// Formats the figures of a server in the row of a cell, or the reason why there are none.
+    /// Formats the figures of a server in the row of a cell, or the reason why there are no figures.
     pub(super) fn show(
         &self,
         cell: Cell,
@@ -75,7 +75,7 @@ impl Results {
         }
     }
 
-    /// Returns a line for every measurement without a result.
+    /// Returns a line for each measurement that has no result.
     pub(super) fn notes(&self) -> Vec<String> {
         let note = |(job, outcome): (&Job, &JobOutcome)| match outcome {
             JobOutcome::Measured(_) => None,

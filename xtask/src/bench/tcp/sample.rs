@@ -1,8 +1,8 @@
-//! The output of `redis-benchmark` for one measurement.
+//! Parses the output of `redis-benchmark` for one measurement.
 
 use super::super::figures::median;
 
-/// Figures of one measurement.
+/// The figures of one measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RedisBenchmarkSample {
     /// Requests per second.
@@ -13,11 +13,12 @@ pub(super) struct RedisBenchmarkSample {
     pub(super) p99_us: f64,
 }
 
-/// The columns after the name of the test, which may itself contain commas.
+/// The header of the columns. The first column is the name of the test, which may contain commas.
 const COLUMNS: &str = r#""test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms""#;
 
 impl RedisBenchmarkSample {
-    /// Reads the output of `--csv` for one test: a line of names, a line of figures.
+    /// Parses the output of `--csv` for one test: a line with the names of the columns, and a line with the
+    /// figures.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
         let (names, figures) = (lines.next()?, lines.next()?);
@@ -31,7 +32,7 @@ impl RedisBenchmarkSample {
         (rate > 0.0).then_some(Self { rate, p50_us: p50 * 1e3, p99_us: p99 * 1e3 })
     }
 
-    /// Returns the median of each figure.
+    /// Returns the median of each figure over the samples.
     pub(super) fn median(samples: &[Self]) -> Option<Self> {
         let of = |figure: fn(&Self) -> f64| median(samples.iter().map(figure).collect());
         Some(Self {

@@ -1,4 +1,4 @@
-//! The servers under measurement, which run at the same time.
+//! Starts the servers under measurement, which run at the same time.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::resp::{self, Client, Reply};
 use crate::runtime::Runtime;
 use crate::workspace::Workspace;
 
-/// The running servers, each of which has answered a PING. Dropping it ends them.
+/// The running servers. Each has answered a `PING`. The servers end when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Subjects {
     images: Vec<(Runtime, Guest)>,
@@ -24,7 +24,7 @@ pub(super) struct Subjects {
 }
 
 impl Subjects {
-    /// Starts the servers; the plans are those of the guests.
+    /// Starts all servers. The plans describe the guests.
     pub(super) fn start(
         workspace: &Workspace,
         plans: Vec<(Runtime, GuestPlan)>,
@@ -45,8 +45,7 @@ impl Subjects {
 
     /// Returns the address of a server.
     ///
-    /// # Errors
-    /// No image was started on the runtime.
+    /// # Errors No image was started on that runtime.
     pub(super) fn address(&self, system: SystemUnderTest) -> anyhow::Result<SocketAddr> {
         let image = |runtime| self.images.iter().find(|(other, _)| *other == runtime);
         Ok(match system {
@@ -63,14 +62,14 @@ impl Subjects {
         self.images.iter().map(|&(runtime, _)| SystemUnderTest::Image(runtime))
     }
 
-    /// Sends a command to an image; returns its reply if the image does not support the command.
+    /// Sends the command of a cell to an image. Returns the reply if the image does not support the command.
     pub(super) fn refusal(
         &self,
         image: SystemUnderTest,
         request: BenchRequest,
     ) -> anyhow::Result<Option<String>> {
         match self.connect(image)?.call(&request.words("probe"))? {
-            // Redis and the image repeat the request after the comma.
+            // Redis and the image repeat the request after the comma, so that part is removed.
             Reply::Error(text) if text.starts_with("ERR unknown command") => {
                 Ok(text.split(',').next().map(str::to_owned))
             }
@@ -78,17 +77,17 @@ impl Subjects {
         }
     }
 
-    /// Makes one measurement, and verifies that no allocation of an image failed.
+    /// Makes one measurement, and checks that no allocation of an image failed during it.
     pub(super) fn measure(&self, job: Job, requests: u64) -> anyhow::Result<RedisBenchmarkSample> {
         let before = self.lacks(job.system)?;
         let sample = measure(self.address(job.system)?, job.cell, requests)?;
         let lacks = self.lacks(job.system)? - before;
-        // With SOFT, failed allocations are nulls, which redis-benchmark takes for success.
+        // With `SOFT`, failed allocations are nulls, which `redis-benchmark` counts as success.
         ensure!(lacks == 0, "{lacks} allocations failed");
         Ok(sample)
     }
 
-    /// Sets all names of `redis-benchmark`, so that every `GET` reads a value.
+    /// Sets all names that `redis-benchmark` can choose, so that every `GET` reads a value.
     pub(super) fn fill(&self, job: Job) -> anyhow::Result<()> {
         let BenchRequest::Get(bytes) = job.cell.request else { return Ok(()) };
         let mut client = self.connect(job.system)?;
@@ -103,7 +102,7 @@ impl Subjects {
         Ok(())
     }
 
-    /// Audits the images.
+    /// Audits every image.
     pub(super) fn audit(&self) -> anyhow::Result<()> {
         for image in self.images() {
             match self.connect(image)?.call(&["VCHECK"])? {
@@ -114,7 +113,7 @@ impl Subjects {
         Ok(())
     }
 
-    /// Returns the number of failed allocations.
+    /// Returns the number of failed allocations of an image since its boot.
     fn lacks(&self, system: SystemUnderTest) -> anyhow::Result<u64> {
         if !matches!(system, SystemUnderTest::Image(_)) {
             return Ok(0);
@@ -128,7 +127,7 @@ impl Subjects {
     }
 }
 
-/// Returns the cells that an image does not support, each with the image's reply.
+/// Returns the measurements whose command an image does not support, each with the reply of the image.
 pub(super) fn refused(subjects: &Subjects, cells: &[Cell]) -> anyhow::Result<Vec<(Job, String)>> {
     let mut refused = Vec::new();
     for image in subjects.images() {

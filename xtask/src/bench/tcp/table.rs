@@ -1,4 +1,4 @@
-//! The tables of a measurement's results, and its rows for programs.
+//! Prints the results of `bench tcp` as tables, and converts them to rows for programs.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -9,13 +9,14 @@ use crate::bench::rows::{ReportRow, quotient};
 use crate::numbers;
 use crate::runtime::Runtime;
 
-/// The servers that the images are compared with.
+/// The servers with which the images are compared.
 const PEERS: [SystemUnderTest; 2] = [SystemUnderTest::Guest, SystemUnderTest::Native];
-/// The number of clients whose slowest answers are compared, and that larger numbers are compared with.
+/// The number of clients for which the slowest answers are compared. Larger numbers of clients are compared
+/// with this number.
 const CLIENTS: u32 = 50;
 const MORE_CLIENTS: u32 = 200;
 
-/// Prints requests per second, and then the latencies. Several images are in adjacent columns.
+/// Prints the requests per second, and then the latencies. Several images have adjacent columns.
 pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     let images: Vec<_> = runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)).collect();
     let better = |image: &SystemUnderTest| match images.len() {
@@ -56,7 +57,8 @@ pub(super) fn print(results: &Results, cells: &[Cell], runtimes: &[Runtime]) {
     show(times, 2);
 }
 
-/// Makes all comparisons: with Redis in Linux and native, the slowest answers, and more clients.
+/// Returns all comparisons: with Redis in Linux and with native Redis, of the slowest answers, and of more
+/// clients.
 pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
     for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
@@ -68,7 +70,8 @@ pub(super) fn all(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Ve
     rows
 }
 
-/// Makes the comparisons beyond the table of requests per second: slowest answers, and more clients.
+/// Returns the comparisons that are not in the table of requests per second: of the slowest answers, and of
+/// more clients.
 pub(super) fn derived(results: &Results, cells: &[Cell], runtimes: &[Runtime]) -> Vec<ReportRow> {
     let mut rows = Vec::new();
     for image in runtimes.iter().map(|&runtime| SystemUnderTest::Image(runtime)) {
@@ -106,7 +109,7 @@ fn scaling_beside(results: &Results, cell: Cell, image: SystemUnderTest) -> Repo
     ReportRow::yield_of(name, "times", scaling(image), scaling(SystemUnderTest::Guest))
 }
 
-/// Returns the name of a comparison; one with the bare image does not name the runtime.
+/// Returns the name of a comparison. The runtime is part of the name unless it is the default.
 fn name(cell: Cell, image: SystemUnderTest, peer: SystemUnderTest) -> String {
     let cell_on = match image {
         SystemUnderTest::Image(Runtime::Hermit) => format!("{cell}, hermit"),
@@ -131,7 +134,7 @@ fn table(header: Vec<String>) -> Table {
     table
 }
 
-/// Prints a table whose figures begin at a column.
+/// Prints a table whose columns from `figures` on contain numbers.
 fn show(mut table: Table, figures: usize) {
     for column in table.column_iter_mut().skip(figures) {
         column.set_cell_alignment(CellAlignment::Right);

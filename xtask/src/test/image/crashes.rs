@@ -1,5 +1,5 @@
-//! Fatal ends: each leaves one line that names the cause, a backtrace, and its exit code. On Hermit the
-//! kernel's own handler also prints a fault, and it alone prints a panic.
+//! Tests fatal ends of the image. Each end must leave one line with the cause, a backtrace, and its exit
+//! code. On Hermit, the kernel's own handler also prints a fault, and only that handler prints a panic.
 
 use std::path::Path;
 
@@ -16,17 +16,17 @@ use crate::symbols::Symbols;
 use crate::test::bed::TestBed;
 use crate::test::tally::Tally;
 
-/// One fatal end.
+/// One kind of fatal end.
 struct Crash {
-    /// The name in the image's `crash` tests.
+    /// The name of the end in the image's `crash` tests.
     name: &'static str,
     exit: Exit,
-    /// Further words of the line.
+    /// Further words that the line must contain.
     words: &'static str,
-    /// A function that the backtrace must name.
+    /// A function that the backtrace must contain.
     function: &'static str,
     cpus: u32,
-    /// Whether a lock prevents the kernel's handler from printing its lines.
+    /// Whether the test holds a lock that prevents the kernel's handler from printing.
     is_locked: bool,
 }
 
@@ -51,7 +51,7 @@ const CRASHES: [Crash; 14] = [
     Crash { is_locked: true, ..fault("other::logged", "#PF cpu=1 null page", "write") },
 ];
 
-/// Boots the image for each fatal end.
+/// Boots the image once for each fatal end.
 pub(super) fn run(bed: &TestBed<'_>, image: &Path) -> Tally {
     let mut tally = Tally::default();
     for crash in &CRASHES {
@@ -96,7 +96,7 @@ impl Crash {
         }
     }
 
-    /// Judges the image's report of its end.
+    /// Judges the report of the image about its end.
     fn judge_image(&self, run: &Run, image: &Path) -> anyhow::Result<()> {
         let prefix = if self.exit == Exit::Panic { PANIC_PREFIX } else { FAULT_PREFIX };
         let mut lines = run.serial.lines().skip_while(|line| !line.starts_with(prefix));
@@ -112,8 +112,8 @@ impl Crash {
     }
 }
 
-/// Returns the text about the address that the kernel's handler must write: for a page fault the address of
-/// the image's report, although the report itself has caused faults.
+/// Returns the text about the address that the kernel's handler must print. For a page fault it is the
+/// address in the image's report, even if writing that report has caused further faults.
 fn kernel_address(serial: &str, exception: &str) -> String {
     let line = serial.lines().find(|line| line.starts_with(FAULT_PREFIX)).unwrap_or_default();
     let address = line.split(' ').find_map(|word| word.strip_prefix("address="));
@@ -123,7 +123,7 @@ fn kernel_address(serial: &str, exception: &str) -> String {
     }
 }
 
-/// Judges the line in which a kernel below the image states why it stops, and the line after it.
+/// Judges the line in which a kernel below the image reports why it stops, and the line after it.
 fn judge_kernel(run: &Run, reason: &str, message: &str) -> anyhow::Result<()> {
     let log = &run.log;
     let stop = verdict::kernel_stop(&run.serial);
@@ -135,7 +135,7 @@ fn judge_kernel(run: &Run, reason: &str, message: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns whether a line contains all words, in this order.
+/// Returns whether a line contains all words in this order.
 fn has_words(line: &str, words: &str) -> bool {
     let mut found = line.split_whitespace();
     words

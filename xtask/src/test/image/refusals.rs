@@ -1,4 +1,5 @@
-//! Machines that the image refuses: one line with the found and the required value, and an exit code.
+//! Tests machines that the image refuses. It must print one line with the actual and the required value, and
+//! exit with the code for a refusal.
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ pub(super) fn run(bed: &TestBed<'_>, image: &Path) -> Tally {
     tally
 }
 
-/// One MiB less than the tool allows: the image and the tool have the same limit.
+/// Boots a machine with one MiB less than the tool permits, because the image must have the same limit as the
+/// tool.
 fn too_small(bed: &TestBed<'_>, image: &Path, firmware: FirmwareRequest) -> anyhow::Result<()> {
     let memory = Memory::TOO_SMALL;
     let machine = Machine {

@@ -1,9 +1,10 @@
-//! The counts that are allowed for now. A row that is too large is an error, so the list only shrinks.
+//! The counts that may exceed the limits for now. A row with an unnecessarily large number is an error, so
+//! the list can only shrink.
 
 use super::counts::Measure;
 
-/// The most that a folder may have.
+/// A folder, a kind of count, and the permitted count.
 pub(super) type Row = (&'static str, Measure, usize);
 
-/// The list.
+/// The permitted counts.
 pub(super) const ROWS: &[Row] = &[];

@@ -1,4 +1,5 @@
-//! Replaces the parts of a text that are no prose by the letter X, one for each byte, so that offsets stay the same.
+//! Replaces parts of a text that are not prose by the letter X, one for each byte, so that offsets do not
+//! change.
 
 /// Replaces code spans.
 pub(super) fn code(text: &str) -> String {
@@ -28,7 +29,7 @@ pub(super) fn targets(text: &str) -> String {
     out
 }
 
-/// Replaces all that stands between two characters, and these.
+/// Replaces the text between two characters, and these characters.
 pub(super) fn between(text: &str, open: char, close: char) -> String {
     let mut is_inside = false;
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! The counts of a folder.
+//! Counts the findings of the language lint in one folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,7 +8,7 @@ use super::lexer::{self, PieceKind};
 use super::prose::{self, Paragraph};
 use super::sentence;
 
-/// Vague words are counted per so many words.
+/// The rate of vague words is their number per this number of words.
 const RATE_WORDS: usize = 10_000;
 
 /// The kinds of counts.
@@ -23,10 +23,10 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    /// All of them.
+    /// All kinds of counts.
     pub(super) const ALL: [Self; 3] = [Self::Subjects, Self::Vague, Self::Glossary];
 
-    /// The most that is right.
+    /// Returns the maximum count of this kind.
     pub(super) fn limit(self) -> usize {
         match self {
             Self::Subjects | Self::Glossary => 0,
@@ -34,7 +34,8 @@ impl Measure {
         }
     }
 
-    /// The difference between a row and a count that is not yet an error: a rate also depends on all other words.
+    /// Returns by how much a permitted count may exceed the actual count without an error. A rate may differ,
+    /// because it also depends on the number of all words.
     pub(super) fn slack(self) -> usize {
         match self {
             Self::Subjects | Self::Glossary => 0,
@@ -59,7 +60,7 @@ impl fmt::Display for Measure {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     words: usize,
-    /// The places of each measure: `file:line: text`.
+    /// The places of each kind of finding, in the form `file:line: text`.
     places: BTreeMap<Measure, Vec<String>>,
 }
 
@@ -69,7 +70,7 @@ impl Counts {
         self.add_prose(folder, file, &prose::of_markdown(text));
     }
 
-    /// Adds a Rust file: its comments, its strings if `with_strings`, and its identifiers.
+    /// Adds a Rust file: its comments, its identifiers, and if `with_strings` its strings.
     pub(super) fn add_rust(&mut self, folder: &str, file: &str, text: &str, with_strings: bool) {
         let pieces = lexer::pieces(text);
         self.add_prose(folder, file, &prose::of_comments(&pieces));
@@ -80,7 +81,7 @@ impl Counts {
         }
         let mut seen = BTreeSet::new();
         for piece in pieces.iter().filter(|piece| piece.kind == PieceKind::Identifier) {
-            // An identifier counts once per file.
+            // An identifier counts only once per file.
             if seen.insert(&piece.text) {
                 for (_, what) in glossary::in_identifier(folder, &piece.text) {
                     let text = format!("{}: {what}", piece.text);
@@ -113,7 +114,7 @@ impl Counts {
         self.places.entry(measure).or_default().push(format!("{file}:{line}: {text}"));
     }
 
-    /// Returns a count.
+    /// Returns the count of one kind.
     pub(super) fn count(&self, measure: Measure) -> usize {
         let places = self.places(measure).len();
         match measure {
@@ -122,7 +123,7 @@ impl Counts {
         }
     }
 
-    /// Returns the places that were counted.
+    /// Returns the places that the count of one kind includes.
     pub(super) fn places(&self, measure: Measure) -> &[String] {
         self.places.get(&measure).map_or(&[], Vec::as_slice)
     }

@@ -2,20 +2,21 @@
 
 use super::sentence;
 
-/// The texts in which a word is wrong.
+/// The texts in which a word must not occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
     /// Prose, strings and identifiers.
     All,
     /// Prose and strings.
     Prose,
-    /// Prose and strings, but not of the library, which does not know how the CPUs were started.
+    /// Prose and strings, except those of the library, which does not know how CPUs are started.
     ProseOfImage,
-    /// Identifiers of the image. Other folders, prose and the constants of VIRTIO use the word in its usual sense.
+    /// Identifiers of the image. In other folders, in prose and in constants of VIRTIO the word has its usual
+    /// sense.
     NamesOfImage,
 }
 
-/// The words and phrases, each with the term that replaces it. `_` separates the words of a phrase.
+/// The words and phrases, each with the term that replaces it. A phrase has `_` between its words.
 const WORDS: &[(&[&str], Scope, &str)] = &[
     (&["errand", "errands"], Scope::All, "offloaded task"),
     (&["desk", "desks"], Scope::All, "mailbox"),
@@ -28,7 +29,7 @@ const WORDS: &[(&[&str], Scope, &str)] = &[
     (&["anew"], Scope::All, "again"),
     (&["short_way", "short_ways"], Scope::All, "fast path"),
     (&["long_way", "long_ways"], Scope::All, "slow path"),
-    // Linux calls the code behind an entry of the exception table a fixup: that word stays.
+    // `fixup` itself is permitted: Linux calls the code for an entry of the exception table a fixup.
     (&["fix_up", "fix_ups", "table_of_fixups"], Scope::Prose, "exception table"),
     (&["by_now"], Scope::Prose, "already"),
     (&["meanwhile"], Scope::Prose, "during"),
@@ -52,7 +53,7 @@ pub(super) fn in_prose(folder: &str, text: &str) -> Vec<(usize, String)> {
     matches(&words, applies)
 }
 
-/// Returns the same for an identifier.
+/// Returns the offset, the word and its replacement for each wrong word of an identifier.
 pub(super) fn in_identifier(folder: &str, identifier: &str) -> Vec<(usize, String)> {
     let parts = parts(identifier);
     let words: Vec<_> = parts.iter().map(|part| (0, part.as_str())).collect();
@@ -84,7 +85,7 @@ fn matches(words: &[(usize, &str)], applies: impl Fn(Scope) -> bool) -> Vec<(usi
     found
 }
 
-/// Returns the words of `an_identifier` or `AnIdentifier`.
+/// Returns the words of an identifier such as `an_identifier` or `AnIdentifier`.
 fn parts(identifier: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut was_lower = false;

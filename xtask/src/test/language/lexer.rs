@@ -1,6 +1,6 @@
 //! Splits Rust sources into comments, strings and identifiers.
 
-/// A part of a source that a person reads.
+/// A part of a source that people read: a comment, a string or an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) line: usize,
@@ -9,7 +9,7 @@ pub(super) struct Piece {
     pub(super) text: String,
 }
 
-/// The kinds of pieces.
+/// The kind of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PieceKind {
     /// A comment, with its marker.
@@ -20,7 +20,7 @@ pub(super) enum PieceKind {
     Identifier,
 }
 
-/// Returns the pieces of a source in their order.
+/// Returns the pieces of a source in order.
 pub(super) fn pieces(source: &str) -> Vec<Piece> {
     let mut lexer = Lexer { source, at: 0, line: 1, pieces: Vec::new() };
     while lexer.at < source.len() {
@@ -57,14 +57,14 @@ impl<'a> Lexer<'a> {
         } else if first.is_alphabetic() || first == '_' {
             self.word(rest);
         } else {
-            // Digits take their suffix along: `1u8` holds no identifier.
+            // A number includes its suffix, so `1u8` contains no identifier.
             let is_in_number = |c: char| first.is_ascii_digit() && c.is_ascii_alphanumeric();
             let end = rest.find(|c: char| !is_in_number(c)).unwrap_or(rest.len());
             self.skip(end.max(first.len_utf8()));
         }
     }
 
-    /// Takes an identifier or the prefix of a raw string.
+    /// Reads an identifier, or the prefix of a raw string.
     fn word(&mut self, rest: &str) {
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
         let behind = &rest[end..];
@@ -82,7 +82,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Takes a string with escapes. A line break after a backslash, and the blanks behind it, are not part of it.
+    /// Reads a string with escapes. A line break after a backslash and the following white space are left
+    /// out.
     fn string(&mut self) {
         let rest = &self.source[self.at + 1..];
         let (mut text, mut chars) = (String::new(), rest.char_indices().peekable());
@@ -119,7 +120,7 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Returns the length of a character literal, or of the quote of a lifetime.
+/// Returns the length of a character literal. For a lifetime, returns the length of its quote.
 fn character(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match chars.next() {

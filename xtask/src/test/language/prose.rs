@@ -1,19 +1,20 @@
-//! Paragraphs of text: their lines joined, their code blanked.
+//! Splits text into paragraphs. Their lines are joined, and their code is replaced by the letter X.
 
 use super::blank;
 use super::lexer::{Piece, PieceKind};
 
-/// A paragraph.
+/// A paragraph of prose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Paragraph {
-    /// The text. Code spans consist of the letter X, one for each byte, so that offsets stay the same.
+    /// The text of the paragraph. Each byte of a code span is replaced by the letter X, so that offsets do
+    /// not change.
     pub(super) text: String,
-    /// The offset of each source line in the text.
+    /// The offset in `text` at which each source line begins.
     lines: Vec<(usize, usize)>,
 }
 
 impl Paragraph {
-    /// Returns the source line of an offset.
+    /// Returns the number of the source line that contains an offset.
     pub(super) fn line_at(&self, offset: usize) -> usize {
         let line = self.lines.iter().rev().find(|(begin, _)| *begin <= offset);
         line.map_or(0, |(_, line)| *line)
@@ -62,7 +63,7 @@ impl Collector {
         }
     }
 
-    /// Ends the open paragraph.
+    /// Ends the current paragraph.
     fn end(&mut self) {
         let mut paragraph = std::mem::take(&mut self.open);
         paragraph.text = blank::targets(&blank::code(&paragraph.text));
@@ -92,8 +93,8 @@ pub(super) fn of_markdown(text: &str) -> Vec<Paragraph> {
     collector.finish()
 }
 
-/// Returns the paragraphs of the comments of a Rust file. Comments on neighbouring lines are joined if no code
-/// is between them.
+/// Returns the paragraphs of the comments in a Rust file. Comments on adjacent lines belong to one paragraph
+/// if no code is between them.
 pub(super) fn of_comments(pieces: &[Piece]) -> Vec<Paragraph> {
     let mut collector = Collector::default();
     let mut before = (0, "");
@@ -117,7 +118,7 @@ pub(super) fn of_comments(pieces: &[Piece]) -> Vec<Paragraph> {
     collector.finish()
 }
 
-/// Returns the paragraphs of the string literals that are text: those with a blank.
+/// Returns the paragraphs of the string literals that contain a space. Other strings are not prose.
 pub(super) fn of_strings(pieces: &[Piece]) -> Vec<Paragraph> {
     let mut collector = Collector::default();
     let is_text = |piece: &&Piece| piece.kind == PieceKind::Text && piece.text.trim().contains(' ');

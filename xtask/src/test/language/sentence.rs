@@ -1,17 +1,17 @@
-//! The rule about the begin of a sentence, and the rate of pronouns without a referent.
+//! Finds sentences whose beginning leaves the subject unnamed, and words without a referent.
 
 use super::prose::Paragraph;
 
-/// Words that leave the subject of a sentence unnamed.
+/// Words that leave the subject of a sentence unnamed at its beginning.
 const OPENERS: [&str; 6] = ["what", "who", "whoever", "whatever", "nobody", "nothing"];
 
-/// Words that stand for a thing without naming it.
+/// Words that refer to something without naming it.
 const VAGUE: [&str; 5] = ["nobody", "nothing", "somebody", "none", "anybody"];
 
-/// The fewest words of a sentence. Shorter texts are labels.
+/// Minimum number of words of a sentence. A shorter text is a label.
 const WORDS_MIN: usize = 3;
 
-/// Returns the sentences of a paragraph with their offsets. Clauses behind `:` and `;` count as sentences.
+/// Returns the sentences of a paragraph with their offsets. Clauses after `:` and `;` count as sentences.
 pub(super) fn sentences(text: &str) -> Vec<(usize, &str)> {
     let mut sentences = Vec::new();
     let mut begin = 0;
@@ -27,7 +27,7 @@ pub(super) fn sentences(text: &str) -> Vec<(usize, &str)> {
     sentences
 }
 
-/// Returns the line and the text of each sentence that begins with an opener.
+/// Returns the line and the text of each sentence that begins with one of the [`OPENERS`].
 pub(super) fn unnamed_subjects(paragraph: &Paragraph) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (offset, sentence) in sentences(&paragraph.text) {
@@ -42,7 +42,7 @@ pub(super) fn unnamed_subjects(paragraph: &Paragraph) -> Vec<(usize, String)> {
     found
 }
 
-/// Returns the line and the word of each vague word. A cell that says `none` is a value and not a sentence.
+/// Returns the line and the text of each vague word. A table cell `none` is a value and does not count.
 pub(super) fn vague_words(paragraph: &Paragraph) -> Vec<(usize, String)> {
     if paragraph.text.split_whitespace().count() < WORDS_MIN {
         return Vec::new();
