@@ -1,7 +1,8 @@
-//! The layer of real networks: many addresses, routers, losses, floods, and packets that no kernel sends.
+//! The test layer `wire`: networks with many addresses, routers, losses, floods, and packets that no kernel
+//! sends.
 //!
-//! Each case has its own networks, which end with it. A case prints every judgment with its evidence.
-//! Packets are judged by the RFCs; `--control` judges Linux in the same way.
+//! Each case has networks of its own, which are removed at its end. A case prints every judgment with its
+//! evidence. Packets are judged by the RFCs. With `--control`, Linux is judged in the same way.
 
 mod bed;
 mod boot;
@@ -38,13 +39,13 @@ use cases::ALL;
 use findings::Findings;
 use namespace::Namespace;
 
-/// The programs of the cases, each with its package and its use.
+/// The programs that cases need, each with its Debian package and its use.
 const PROGRAMS: [(&str, &str, &str); 2] = [
     ("ip", "iproute2", "it makes networks for tests"),
     ("dnsmasq", "dnsmasq-base", "a DHCP server of the tests"),
 ];
 
-/// Runs the cases whose names contain a text.
+/// Runs the cases whose names contain `filter`.
 pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     for (program, package, why) in PROGRAMS {
         // If the package cannot be installed, the cases that need it are skipped.
@@ -69,7 +70,7 @@ pub(super) fn run(bed: &TestBed<'_>, filter: &str) -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
-/// Runs a case on a thread in its own network namespace.
+/// Runs a case on a thread in a network namespace of its own.
 fn apart(bed: &TestBed<'_>, programs: &Programs<'_>, case: &WireCase) -> anyhow::Result<()> {
     load_network::choose(LoadNetRequest::Tap).map_err(|_| Skip("this user may make no network"))?;
     let thread = || -> anyhow::Result<()> {

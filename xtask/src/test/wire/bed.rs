@@ -1,4 +1,4 @@
-//! The context of a case: the network next to the server, and the server behind its device.
+//! The context of a case: the near network, which is next to the server, and the server behind its device.
 
 use std::net::Ipv4Addr;
 
@@ -10,20 +10,20 @@ use super::server::Server;
 use super::topology::{BRIDGE, DEVICE, HOST, HOST_MAC};
 use crate::test::programs::Programs;
 
-/// The context of a case. Its thread is in the near network.
+/// The context of a case. The thread of the case is in the near network.
 #[derive(Debug)]
 pub(super) struct Bed<'a> {
     pub(super) programs: &'a Programs<'a>,
     /// The network next to the server.
     pub(super) near: Namespace,
-    /// Whether cases run for their documented durations.
+    /// Whether cases run for their documented durations, which are long.
     pub(super) is_long: bool,
-    /// Whether Linux replaces the image.
+    /// Whether Linux is tested in place of the image.
     pub(super) is_control: bool,
 }
 
 impl Bed<'_> {
-    /// Starts a server, works with it, and judges it. Errors count as faults.
+    /// Starts a server, runs the work of the case with it, and judges the server. Errors count as faults.
     pub(super) fn serve(
         &self,
         claim: &str,
@@ -47,7 +47,7 @@ impl Bed<'_> {
         }
     }
 
-    /// Makes the device and starts a server behind it.
+    /// Creates the device, and starts a server behind it.
     fn boot(&self, boot: &Boot) -> anyhow::Result<Server> {
         if self.is_control {
             let control = Control::start(self.programs.workspace, &self.near, boot)?;
@@ -59,7 +59,7 @@ impl Bed<'_> {
         Server::image(self.programs, boot)
     }
 
-    /// Gives the near network its addresses.
+    /// Gives the near network the addresses that the settings need.
     fn address(&self, boot: &Boot) -> anyhow::Result<()> {
         let mac = HOST_MAC.map(|byte| format!("{byte:02x}")).join(":");
         self.near.ip(&format!("link set {DEVICE} up"))?;
@@ -73,7 +73,7 @@ impl Bed<'_> {
         self.near.ip(&format!("addr add {BRIDGE}/24 dev br0"))
     }
 
-    /// Deletes the devices.
+    /// Deletes the devices of the near network.
     fn clear(&self) -> anyhow::Result<()> {
         for device in [DEVICE, "br0"] {
             if self.near.has(device)? {
@@ -83,12 +83,12 @@ impl Bed<'_> {
         Ok(())
     }
 
-    /// Gives the near network one more address.
+    /// Gives the near network a further address.
     pub(super) fn add(&self, address: Ipv4Addr) -> anyhow::Result<()> {
         self.near.ip(&format!("addr add {address}/24 dev {DEVICE}"))
     }
 
-    /// Returns the long duration if the documented figures are measured, else the short one.
+    /// Returns the long duration if cases run for their documented durations, and the short one otherwise.
     pub(super) fn seconds(&self, short: u64, long: u64) -> std::time::Duration {
         std::time::Duration::from_secs(if self.is_long { long } else { short })
     }

@@ -1,17 +1,17 @@
-//! A case of the layer, and whether Linux can replace the image.
+//! A case of the layer `wire`, with the fact whether Linux can be tested in place of the image.
 
 use super::bed::Bed;
 use super::findings::Findings;
 
-/// One case.
+/// A case of the layer `wire`.
 pub(super) struct WireCase {
     pub(super) name: &'static str,
     pub(super) run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,
-    /// Whether Linux can replace the image.
+    /// Whether Linux can be tested in place of the image.
     pub(super) has_control: bool,
 }
 
-/// Makes a case that Linux passes too.
+/// Makes a case that Linux must pass too.
 pub(super) const fn both(
     name: &'static str,
     run: fn(&Bed<'_>, &mut Findings) -> anyhow::Result<()>,

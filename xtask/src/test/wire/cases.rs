@@ -1,4 +1,4 @@
-//! The cases of the layer.
+//! The cases of the layer `wire`.
 
 mod addresses;
 mod blind;

@@ -1,5 +1,5 @@
-//! Debian's Redis on the Linux of this host, in its own network namespace, as a replacement for the image:
-//! a case is valid if a stack that is known to be correct passes it.
+//! Debian's Redis on the Linux of this host, in a network namespace of its own. It is tested in place of the
+//! image: a case is valid if a network stack that is known to be correct passes it.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -15,11 +15,11 @@ use crate::redis::Redis;
 use crate::test::tally::Skip;
 use crate::workspace::Workspace;
 
-/// The options that give Redis the limits of the image.
+/// Options of Redis that set the same limits as those of the image.
 const OPTIONS: &[&str] =
     &["--maxclients", "512", "--protected-mode", "no", "--proto-max-bulk-len", "16777216"];
 
-/// Redis in its own network namespace. Dropping it ends both.
+/// Redis in a network namespace of its own. Both end when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Control {
     thread: Option<JoinHandle<()>>,
@@ -27,7 +27,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Makes the device of the near network and starts Redis behind it.
+    /// Creates the device of the near network, and starts Redis behind it.
     pub(super) fn start(
         workspace: &Workspace,
         near: &Namespace,
@@ -45,7 +45,7 @@ impl Control {
         if boot.card.contains(UNCUT) {
             far.ip("link set eth0 gso_max_segs 1")?;
         }
-        // The setting of a server whose clients may be behind ICMP filters (RFC 4821).
+        // The setting for a server whose clients may be behind filters that drop ICMP messages (RFC 4821).
         far.set("tcp_mtu_probing", "1")?;
         far.ip("link set eth0 up")?;
         near.ip(&format!("link set {} up", DEVICE))?;
@@ -73,7 +73,7 @@ impl Control {
     }
 }
 
-/// Keeps Redis on its thread, to which its process is tied, until the sender is dropped.
+/// Keeps the thread alive that has started Redis until the sender is dropped. Redis ends with this thread.
 fn serve(redis: anyhow::Result<Redis>, started: &Sender<anyhow::Result<()>>, ended: &Receiver<()>) {
     match redis {
         Ok(redis) => {

@@ -1,4 +1,4 @@
-//! Kernel connections with a chosen source address, port and options.
+//! Opens connections of the kernel with a chosen source address, source port and options.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -12,18 +12,18 @@ use crate::resp::Client;
 /// The options of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial {
-    /// The source address and port; zeros leave the choice to the kernel.
+    /// The source address and port. If they are zero, the kernel chooses them.
     pub(super) from: SocketAddrV4,
-    /// The largest segment size, if it is not the device's.
+    /// The largest segment size, if it differs from that of the device.
     pub(super) mss: Option<u32>,
-    /// Bytes of the receive buffer, if they are not the kernel's choice.
+    /// Size of the receive buffer in bytes, if the kernel must not choose it.
     pub(super) receive_buffer: Option<usize>,
-    /// Time limit of the handshake, a read and a write.
+    /// Maximum time of the handshake, of a read and of a write.
     pub(super) limit: Duration,
 }
 
 impl Dial {
-    /// A connection without options.
+    /// The options of a connection without special properties.
     pub(super) const PLAIN: Self = Self {
         from: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
         mss: None,
@@ -31,20 +31,19 @@ impl Dial {
         limit: Duration::from_secs(10),
     };
 
-    /// Makes a connection from an address.
+    /// Returns the options for a connection from this address and port.
     pub(super) fn from(address: Ipv4Addr, port: u16) -> Self {
         Self { from: SocketAddrV4::new(address, port), ..Self::PLAIN }
     }
 
-    /// Returns the same with another time limit.
+    /// Returns the options with another time limit.
     pub(super) fn within(self, limit: Duration) -> Self {
         Self { limit, ..self }
     }
 
-    /// Connects from a network.
+    /// Opens a connection from `namespace`.
     ///
-    /// # Errors
-    /// The server refuses, or does not answer in time.
+    /// # Errors The server refuses the connection, or does not answer in time.
     pub(super) fn stream(self, namespace: &Namespace, to: SocketAddrV4) -> io::Result<TcpStream> {
         namespace.within(|| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
@@ -54,7 +53,7 @@ impl Dial {
             if let Some(bytes) = self.receive_buffer {
                 socket.set_recv_buffer_size(bytes)?;
             }
-            // A port that the kernel chooses must be free.
+            // A port that the kernel chooses must be free, so reuse is enabled only for a chosen port.
             socket.set_reuse_address(self.from.port() != 0)?;
             if self.from != Self::PLAIN.from {
                 socket.bind(&self.from.into())?;
@@ -75,7 +74,7 @@ impl Dial {
     pub(super) fn client(self, namespace: &Namespace, to: SocketAddrV4) -> io::Result<Client> {
         let stream = self.stream(namespace, to)?;
         let client = Client::from_stream(stream.try_clone()?)?;
-        // The limit belongs to the socket and applies to all its handles.
+        // The time limit belongs to the socket, so it applies to the cloned handle too.
         stream.set_read_timeout(Some(self.limit))?;
         Ok(client)
     }

@@ -1,4 +1,4 @@
-//! The judgments of a case: each is printed, and the wrong ones together fail the case.
+//! The judgments of a case. Each judgment is printed, and the case fails if any of them is a fault.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Prints a judgment with its evidence, and keeps it if it is a fault.
+    /// Prints a judgment with its evidence. Stores the judgment if it is a fault.
     pub(super) fn judge(&mut self, claim: &str, is_right: bool, seen: impl Display) {
         let word = if is_right { "right" } else { "FAULT" };
         process::announce(word, &format!("{claim}: {seen}"));
@@ -22,7 +22,7 @@ impl Findings {
         }
     }
 
-    /// Judges work whose error is a fault.
+    /// Judges the outcome of some work. An error is a fault.
     pub(super) fn expect(&mut self, claim: &str, outcome: anyhow::Result<impl Display>) {
         match outcome {
             Ok(seen) => self.judge(claim, true, seen),
@@ -30,12 +30,12 @@ impl Findings {
         }
     }
 
-    /// Prints a figure that is not judged.
+    /// Prints a measured value that is not judged.
     pub(super) fn note(text: &str) {
         process::announce("", text);
     }
 
-    /// Fails if any judgment is a fault, or if there is no judgment.
+    /// Fails if any judgment is a fault, or if no judgment was made.
     pub(super) fn conclude(self) -> anyhow::Result<()> {
         anyhow::ensure!(self.count > 0, "no judgment was made");
         let (faults, count) = (self.faults.len(), self.count);

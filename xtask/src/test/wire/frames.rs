@@ -1,4 +1,4 @@
-//! Whole frames through a device, without the kernel's network stack.
+//! Sends and receives whole frames on a device, without the network stack of the kernel.
 
 use std::io;
 use std::net::UdpSocket;
@@ -8,7 +8,8 @@ use super::namespace::Namespace;
 use super::packet::{self, Heard, Mac};
 use crate::sys;
 
-/// Longest frame that is read: the kernel passes a packet that a device will segment as one piece.
+/// Maximum length of a received frame. The kernel passes a packet as one piece even if the device will
+/// segment it.
 const FRAME_BYTES_MAX: usize = 70_000;
 /// The Ethernet address that QEMU gives its first network device.
 pub(super) const GUEST_MAC: Mac = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
@@ -25,7 +26,7 @@ impl Frames {
         Ok(Self { socket: namespace.within(|| sys::packet_socket(device))? })
     }
 
-    /// Sends a frame. If the queue is full, the frame is lost, as on a real link.
+    /// Sends a frame. If the queue of the device is full, the frame is lost, as on a real link.
     pub(super) fn send(&self, frame: &[u8]) -> io::Result<()> {
         match self.socket.send(frame) {
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(()),
@@ -33,7 +34,7 @@ impl Frames {
         }
     }
 
-    /// Waits for the next frame of the server; returns `None` after the deadline.
+    /// Waits for the next frame from the server. Returns `None` after the deadline.
     pub(super) fn receive(&self, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; FRAME_BYTES_MAX];
         loop {
@@ -54,7 +55,7 @@ impl Frames {
         }
     }
 
-    /// Waits for the next frame of the server and parses it.
+    /// Waits for the next frame from the server, and parses it.
     pub(super) fn hear(&self, deadline: Instant) -> io::Result<Option<Heard>> {
         Ok(self.receive(deadline)?.map(|frame| packet::read(&frame)))
     }

@@ -1,4 +1,4 @@
-//! Network namespaces: several at once, each entered by a thread for a moment.
+//! Network namespaces. Several exist at the same time, and a thread enters one of them to create sockets.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,14 +10,14 @@ use anyhow::Context;
 
 use crate::{process, sys};
 
-/// A network namespace without a name. It ends with the last file, process and socket in it.
+/// A network namespace without a name. The kernel removes it when no file, process and socket uses it.
 #[derive(Debug)]
 pub(super) struct Namespace {
     handle: File,
 }
 
 impl Namespace {
-    /// Makes a namespace whose loopback device is up.
+    /// Creates a namespace in which the loopback device is up.
     pub(super) fn new() -> anyhow::Result<Self> {
         let make = || {
             sys::leave_network()?;
@@ -27,17 +27,17 @@ impl Namespace {
         let handle = made.map_err(|_| anyhow::anyhow!("a thread panicked"))?;
         let namespace = Self { handle: handle.context("no network namespace")? };
         namespace.ip("link set lo up")?;
-        // The kernel's own IPv6 packets would be frames that no case has sent.
+        // The kernel's own IPv6 packets would be frames that no case has sent, so IPv6 is disabled.
         let _ = namespace.set("../ipv6/conf/default/disable_ipv6", "1");
         Ok(namespace)
     }
 
-    /// Moves the calling thread into the namespace for good.
+    /// Moves the calling thread into the namespace permanently.
     pub(super) fn enter(&self) -> io::Result<()> {
         sys::enter_network(&self.handle)
     }
 
-    /// Runs work on a thread in the namespace. Sockets that are made there stay in it.
+    /// Runs `work` on a thread in the namespace. Sockets that it creates stay in the namespace.
     pub(super) fn within<R: Send>(
         &self,
         work: impl FnOnce() -> io::Result<R> + Send,
@@ -47,12 +47,12 @@ impl Namespace {
         joined.unwrap_or_else(|_| Err(io::Error::other("a thread panicked")))
     }
 
-    /// Runs `ip` with words in the namespace.
+    /// Runs the program `ip` with these words in the namespace.
     pub(super) fn ip(&self, words: &str) -> anyhow::Result<()> {
         self.run("ip", words)
     }
 
-    /// Runs a program with words in the namespace; the program must succeed.
+    /// Runs a program with these words in the namespace. The program must succeed.
     pub(super) fn run(&self, program: &str, words: &str) -> anyhow::Result<()> {
         let work = || {
             process::succeed(Command::new(program).args(words.split(' ')))
@@ -73,7 +73,7 @@ impl Namespace {
         self.within(|| Ok(fs::read_to_string("/proc/thread-self/net/dev")?.contains(device)))
     }
 
-    /// Returns a path by which `ip` finds the namespace.
+    /// Returns a path with which `ip` can open the namespace.
     pub(super) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.handle.as_raw_fd())
     }

@@ -1,4 +1,4 @@
-//! Frames as bytes, written and parsed by another implementation than the image's.
+//! Writes and parses frames, with another implementation of the protocols than that of the image.
 
 use std::net::Ipv4Addr;
 
@@ -19,7 +19,7 @@ pub(super) const ETHERNET_BYTES: usize = 14;
 pub(super) const IPV4_BYTES: usize = 20;
 const TTL: u8 = 64;
 
-/// The addresses of a packet.
+/// The source and destination addresses of a packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     pub(super) from_mac: Mac,
@@ -34,28 +34,28 @@ impl Ends {
         PacketBuilder::ethernet2(self.from_mac, self.to_mac).ipv4(from, to, TTL)
     }
 
-    /// Writes a TCP segment. Lengths and checksums are computed.
+    /// Returns a frame with a TCP segment. Lengths and checksums are computed.
     pub(super) fn tcp(self, header: TcpHeader, data: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut frame = Vec::new();
         self.ipv4().tcp_header(header).write_to_vec(&mut frame, data).context("a segment")?;
         Ok(frame)
     }
 
-    /// Writes an ICMP message.
+    /// Returns a frame with an ICMP message.
     pub(super) fn icmp(self, kind: Icmpv4Type, data: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut frame = Vec::new();
         self.ipv4().icmpv4(kind).write_to_vec(&mut frame, data).context("a message")?;
         Ok(frame)
     }
 
-    /// Writes a UDP datagram.
+    /// Returns a frame with a UDP datagram.
     pub(super) fn udp(self, from: u16, to: u16, data: &[u8]) -> anyhow::Result<Vec<u8>> {
         let mut frame = Vec::new();
         self.ipv4().udp(from, to).write_to_vec(&mut frame, data).context("a datagram")?;
         Ok(frame)
     }
 
-    /// Writes a packet of any protocol, or a part of one.
+    /// Returns a frame with a packet of any protocol, or with a fragment of a packet.
     pub(super) fn raw(self, protocol: u8, part: Part, data: &[u8]) -> anyhow::Result<Vec<u8>> {
         let length = u16::try_from(data.len())?;
         let (from, to) = (self.from.octets(), self.to.octets());
@@ -73,11 +73,11 @@ impl Ends {
     }
 }
 
-/// The place of a fragment in its packet.
+/// The position of a fragment in its packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Part {
     pub(super) identification: u16,
-    /// In bytes, a multiple of 8.
+    /// The offset in bytes, which is a multiple of 8.
     pub(super) offset: u16,
     /// Whether further fragments follow.
     pub(super) more: bool,
@@ -86,7 +86,7 @@ pub(super) struct Part {
 /// An ARP packet for IPv4 over Ethernet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Arp {
-    /// 1 requests, 2 replies.
+    /// 1 for a request, 2 for a reply.
     pub(super) operation: u16,
     pub(super) sender_mac: Mac,
     pub(super) sender: Ipv4Addr,
@@ -94,12 +94,12 @@ pub(super) struct Arp {
 }
 
 impl Arp {
-    /// Makes an announcement of an address (RFC 5227 section 2.3).
+    /// Returns an announcement of an address (RFC 5227 section 2.3).
     pub(super) fn announcement(mac: Mac, address: Ipv4Addr) -> Self {
         Self { operation: 1, sender_mac: mac, sender: address, target: address }
     }
 
-    /// Writes the packet as a frame between two stations.
+    /// Returns a frame with the packet, from one station to another.
     pub(super) fn frame(self, from: Mac, to: Mac) -> anyhow::Result<Vec<u8>> {
         let packet = ArpPacket::new(
             ArpHardwareId::ETHERNET,
@@ -116,7 +116,7 @@ impl Arp {
     }
 }
 
-/// A frame that was parsed.
+/// A parsed frame.
 #[derive(Clone, Debug)]
 pub(super) enum Heard {
     Arp(Arp),
@@ -126,18 +126,18 @@ pub(super) enum Heard {
     Other,
 }
 
-/// A TCP segment with the addresses around it.
+/// A TCP segment with its source and destination addresses.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) to_mac: Mac,
     pub(super) to: Ipv4Addr,
     pub(super) header: TcpHeader,
     pub(super) data: Vec<u8>,
-    /// The packet, beginning with its IPv4 header.
+    /// The bytes of the packet from its IPv4 header on.
     pub(super) packet: Vec<u8>,
 }
 
-/// Returns the sender and the receiver of a frame.
+/// Returns the Ethernet addresses of the sender and the receiver of a frame.
 pub(super) fn stations(frame: &[u8]) -> Option<(Mac, Mac)> {
     let (to, rest) = frame.split_first_chunk()?;
     Some((*rest.first_chunk()?, *to))

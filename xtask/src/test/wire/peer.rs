@@ -1,4 +1,4 @@
-//! A TCP peer made of frames, with an address that no kernel on the link has.
+//! A TCP peer that sends and receives frames itself. No kernel on the link has its address.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::packet::{Arp, BROADCAST, Ends, Heard, Mac, Segment};
 use super::segment::{Flags, Out};
 use super::topology::GUEST;
 
-/// A peer.
+/// A simulated TCP peer.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) frames: Frames,
@@ -20,9 +20,9 @@ pub(super) struct Peer {
     pub(super) address: Ipv4Addr,
     pub(super) port: u16,
     pub(super) to_port: u16,
-    /// The next sequence number that is sent.
+    /// The sequence number of the next byte that the peer sends.
     pub(super) seq: u32,
-    /// The next sequence number that is expected.
+    /// The sequence number of the next byte that the peer expects.
     pub(super) ack: u32,
     /// The largest segment size that the peer announces.
     pub(super) mss: u16,
@@ -30,22 +30,22 @@ pub(super) struct Peer {
     pub(super) resolves: bool,
 }
 
-/// Time limit of an immediate answer on a busy host.
+/// Maximum time of an answer that must be immediate, on a busy host.
 pub(super) const SOON: Duration = Duration::from_secs(2);
-/// How long the absence of an answer is watched.
+/// Time after which the absence of an answer counts as proven.
 pub(super) const QUIET: Duration = Duration::from_millis(300);
 
 impl Peer {
-    /// The address of a peer that needs no particular one.
+    /// The address of a peer that can have any address.
     pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 50);
     pub(super) const MAC: Mac = [2, 0, 0, 0, 0, 0x50];
 
-    /// Makes a peer and announces its address to the server.
+    /// Creates a peer, and announces its address to the server.
     pub(super) fn new(namespace: &Namespace, device: &str, port: u16) -> anyhow::Result<Self> {
         Self::at(namespace, device, Self::ADDRESS, Self::MAC, port)
     }
 
-    /// Makes a peer with an address.
+    /// Creates a peer with this address.
     pub(super) fn at(
         namespace: &Namespace,
         device: &str,
@@ -71,12 +71,12 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Returns the addresses of its packets.
+    /// Returns the source and destination addresses of the peer's packets.
     pub(super) fn ends(&self) -> Ends {
         Ends { from_mac: self.mac, to_mac: GUEST_MAC, from: self.address, to: GUEST }
     }
 
-    /// Writes a segment.
+    /// Returns the frame with a segment.
     pub(super) fn frame(&self, out: Out<'_>) -> anyhow::Result<Vec<u8>> {
         let seq = out.seq.unwrap_or(self.seq);
         let mut header = TcpHeader::new(self.port, self.to_port, seq, out.window);
@@ -91,12 +91,12 @@ impl Peer {
         self.ends().tcp(header, out.data)
     }
 
-    /// Sends a segment without advancing the sequence number.
+    /// Sends a segment. The peer's sequence number is not advanced.
     pub(super) fn send(&self, out: Out<'_>) -> anyhow::Result<()> {
         Ok(self.frames.send(&self.frame(out)?)?)
     }
 
-    /// Sends data or a FIN, and advances the sequence number.
+    /// Sends data or a FIN, and advances the peer's sequence number.
     pub(super) fn push(&mut self, out: Out<'_>) -> anyhow::Result<()> {
         self.send(out)?;
         let length = u32::try_from(out.data.len())? + u32::from(out.flags.has(Flags::FIN));
@@ -104,7 +104,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Gathers segments until the last expected one, or until the time is over.
+    /// Collects segments until the last expected one has arrived, or until the time has passed.
     pub(super) fn gather(
         &mut self,
         limit: Duration,
@@ -143,12 +143,12 @@ impl Peer {
         Ok(self.frames.send(&answer.frame(mac, GUEST_MAC)?)?)
     }
 
-    /// Gathers all segments during a time.
+    /// Collects all segments that arrive within `time`.
     pub(super) fn drain(&mut self, time: Duration) -> anyhow::Result<Vec<Segment>> {
         self.gather(time, |_| false)
     }
 
-    /// Gathers segments until one satisfies a condition, and for a short while after it.
+    /// Collects segments until one satisfies the condition, and for a short time after it.
     pub(super) fn wait_for(
         &mut self,
         is_last: impl FnMut(&Segment) -> bool,
@@ -156,7 +156,7 @@ impl Peer {
         self.gather(SOON, is_last)
     }
 
-    /// Advances the expected sequence number past received segments.
+    /// Advances the expected sequence number to the end of the received segments.
     pub(super) fn take(&mut self, segments: &[Segment]) {
         for segment in segments {
             let ahead = segment.end().wrapping_sub(self.ack);
@@ -166,7 +166,7 @@ impl Peer {
         }
     }
 
-    /// Sends a SYN and receives the answer, without the third step of the handshake.
+    /// Sends a SYN, and returns the answer. The third step of the handshake is not made.
     pub(super) fn knock(&mut self, isn: u32) -> anyhow::Result<Segment> {
         self.seq = isn;
         self.send(Out::new(Flags::SYN))?;
@@ -185,7 +185,7 @@ impl Peer {
         Ok(answer)
     }
 
-    /// Sends a PING and returns whether a PONG arrives, with the segments that arrived.
+    /// Sends a `PING`. Returns whether a `PONG` arrives, and all segments that have arrived.
     pub(super) fn pongs(&mut self) -> anyhow::Result<(bool, Vec<Segment>)> {
         const PONG: &[u8] = b"+PONG";
         self.push(Out::data(b"PING\r\n"))?;
@@ -201,12 +201,12 @@ impl Peer {
         Ok((lives, segments))
     }
 
-    /// Resets the connection at the server.
+    /// Sends a RST, which ends the connection at the server.
     pub(super) fn reset(&self) -> anyhow::Result<()> {
         self.send(Out::new(Flags::RST))
     }
 
-    /// Sends a request and receives its whole reply of a known length.
+    /// Sends a request, and receives its whole reply, whose length is known.
     pub(super) fn fetch(&mut self, request: &[u8], length: usize) -> anyhow::Result<Vec<Segment>> {
         self.push(Out::data(request))?;
         let mut all: Vec<Segment> = Vec::new();

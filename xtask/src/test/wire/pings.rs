@@ -1,4 +1,4 @@
-//! Clients that send PINGs at a steady rate, and the latencies of the replies.
+//! Clients that send `PING` at a constant rate, and the latencies of the replies.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -6,21 +6,21 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The interval of a client's requests: 50 per second.
+/// The time between two requests of a client: 50 requests per second.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Sorted latencies.
+/// Latencies in ascending order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times(Vec<Duration>);
 
 impl Times {
-    /// Sorts latencies.
+    /// Sorts the latencies.
     pub(super) fn new(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         Self(times)
     }
 
-    /// Returns a quantile, in thousandths.
+    /// Returns the quantile at `thousandths` of 1000.
     pub(super) fn quantile(&self, thousandths: usize) -> Duration {
         let at = self.0.len() * thousandths / 1000;
         self.0.get(at).or(self.0.last()).copied().unwrap_or_default()
@@ -51,12 +51,12 @@ impl fmt::Display for Times {
     }
 }
 
-/// Sends 50 requests per second on each stream for a while. A client without a reply sends no further
-/// request; its wait counts as a latency.
+/// Sends 50 requests per second on each stream for `time`. A client that gets no reply sends no further
+/// request, and its waiting time counts as a latency.
 pub(super) fn run(streams: &[TcpStream], time: Duration) -> Times {
     let start = Instant::now();
     let client = |(number, stream): (usize, &TcpStream)| {
-        // The first requests are spread over the interval.
+        // The first requests of the clients are spread over the interval.
         let share = u32::try_from(number).unwrap_or_default() * 7 % 20;
         one(stream, start + EVERY * share / 20, start + time)
     };
@@ -82,7 +82,7 @@ fn one(mut stream: &TcpStream, start: Instant, end: Instant) -> Vec<Duration> {
         if answered.is_err() {
             break;
         }
-        // Requests that were due during a wait are left out.
+        // Requests that were due during a wait are skipped.
         due = (due + EVERY).max(Instant::now());
     }
     times

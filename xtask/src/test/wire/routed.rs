@@ -1,4 +1,4 @@
-//! Clients behind routers.
+//! Networks with clients behind routers.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -10,14 +10,14 @@ use crate::resp::Client;
 /// The address of a client behind a router.
 pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
-/// A network behind the near one, which is its router.
+/// A client network behind the near network, which is its router.
 #[derive(Debug)]
 pub(super) struct RoutedNetwork {
     pub(super) namespace: Namespace,
 }
 
 impl RoutedNetwork {
-    /// Makes the chain of server, near network and client network.
+    /// Creates the chain of the server, the near network and the client network.
     pub(super) fn new(near: &Namespace) -> anyhow::Result<Self> {
         let namespace = Namespace::new()?;
         join(near, "c0", "10.9.0.1/24", &namespace, "10.9.0.2/24")?;
@@ -26,18 +26,19 @@ impl RoutedNetwork {
         Ok(Self { namespace })
     }
 
-    /// Connects a client.
+    /// Opens a connection of a client of the service.
     pub(super) fn client(&self, dial: Dial, to: SocketAddrV4) -> io::Result<Client> {
         dial.client(&self.namespace, to)
     }
 
-    /// Connects a stream.
+    /// Opens a connection.
     pub(super) fn stream(&self, dial: Dial, to: SocketAddrV4) -> io::Result<TcpStream> {
         dial.stream(&self.namespace, to)
     }
 }
 
-/// Connects two networks by a virtual cable. Its end in the first has the name `name`, the other end `e0`.
+/// Connects two networks by a virtual cable. The end in the first network is named `name`, the other end
+/// `e0`.
 pub(super) fn join(
     one: &Namespace,
     name: &str,

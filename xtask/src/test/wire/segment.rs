@@ -1,4 +1,4 @@
-//! TCP segments: their flags, their text form, and segments to send.
+//! TCP segments: their flags, their text form, and segments to be sent.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl Flags {
     pub(super) const FIN_ACK: Self = Self(17);
     pub(super) const DATA: Self = Self(24);
 
-    /// Returns whether all bits of another value are set.
+    /// Returns whether all flags of `other` are set.
     pub(super) fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -57,14 +57,14 @@ impl Segment {
         Flags::of(&self.header)
     }
 
-    /// Returns the sequence number after the segment, in which SYN and FIN count.
+    /// Returns the sequence number after the segment. SYN and FIN count as one byte each.
     pub(super) fn end(&self) -> u32 {
         let marks = u32::from(self.header.syn) + u32::from(self.header.fin);
         let length = u32::try_from(self.data.len()).unwrap_or_default();
         self.header.sequence_number.wrapping_add(length).wrapping_add(marks)
     }
 
-    /// Returns the largest segment size that it announces.
+    /// Returns the largest segment size that the segment announces.
     pub(super) fn mss(&self) -> Option<u16> {
         self.header.options_iterator().flatten().find_map(|option| match option {
             TcpOptionElement::MaximumSegmentSize(mss) => Some(mss),
@@ -73,7 +73,7 @@ impl Segment {
     }
 }
 
-/// Formats segments for a finding.
+/// Formats segments for the evidence of a judgment.
 pub(super) fn show(segments: &[Segment]) -> String {
     const SHOWN_MAX: usize = 6;
     let text = |segment: &Segment| {
@@ -86,7 +86,7 @@ pub(super) fn show(segments: &[Segment]) -> String {
     format!("[{}{more}]", texts.join(", "))
 }
 
-/// A segment to send; fields that are not given have the peer's next values.
+/// A segment to be sent. Fields that are not set get the peer's next values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Out<'a> {
     pub(super) flags: Flags,
@@ -98,27 +98,27 @@ pub(super) struct Out<'a> {
 }
 
 impl<'a> Out<'a> {
-    /// Makes a segment without data.
+    /// Creates a segment without data.
     pub(super) const fn new(flags: Flags) -> Self {
         Self { flags, data: &[], seq: None, ack: None, window: 60_000, mss: None }
     }
 
-    /// Makes a segment with data.
+    /// Creates a segment with data.
     pub(super) const fn data(data: &'a [u8]) -> Self {
         Self { data, ..Self::new(Flags::DATA) }
     }
 
-    /// Returns the same at a sequence number.
+    /// Returns the segment with this sequence number.
     pub(super) const fn at(self, seq: u32) -> Self {
         Self { seq: Some(seq), ..self }
     }
 
-    /// Returns the same with an acknowledgment number.
+    /// Returns the segment with this acknowledgment number.
     pub(super) const fn acknowledging(self, ack: u32) -> Self {
         Self { ack: Some(ack), ..self }
     }
 
-    /// Returns the same with a window.
+    /// Returns the segment with this window.
     pub(super) const fn window(self, window: u16) -> Self {
         Self { window, ..self }
     }

@@ -1,4 +1,4 @@
-//! The server under test: an image behind a device, or Linux in its place.
+//! The server under test: an image behind a device, or Linux in place of the image.
 
 use std::net::SocketAddrV4;
 use std::rc::Rc;
@@ -20,9 +20,9 @@ use crate::sys::Bond;
 use crate::test::programs::Programs;
 use crate::test::reports;
 
-/// From the start of QEMU to the first PONG.
+/// Maximum time from the start of QEMU to the first PONG.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
-/// How long a server may take to answer after a case.
+/// Maximum time in which a server must answer after a case.
 const AFTER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A running server.
@@ -34,7 +34,7 @@ pub(super) enum Server {
 }
 
 impl Server {
-    /// Starts an image on the existing device.
+    /// Starts an image on the existing device of the near network.
     pub(super) fn image(programs: &Programs<'_>, boot: &Boot) -> anyhow::Result<Self> {
         let base = programs.plan((GUEST, ports::RESP).into())?;
         let http = Forward { host: (GUEST, ports::HTTP).into(), guest: ports::HTTP };
@@ -55,7 +55,7 @@ impl Server {
         Ok(Self::Image(Box::new(guest)))
     }
 
-    /// Returns whether the server is the image, which has reports and counters.
+    /// Returns whether the server is the image. Only the image has reports and counters.
     pub(super) fn is_image(&self) -> bool {
         matches!(self, Self::Image(_))
     }
@@ -76,8 +76,8 @@ impl Server {
         }
     }
 
-    /// Waits until the console shows a text, the server ends, or the time limit of a boot is exceeded;
-    /// returns whether the text appeared.
+    /// Waits until the console shows `text`. Returns `false` if the server ends, or if the time limit of a
+    /// boot has passed.
     pub(super) fn wait_for(&mut self, text: &str) -> anyhow::Result<bool> {
         let deadline = Instant::now() + BOOT_LIMIT;
         while Instant::now() < deadline && self.runs()? {
@@ -89,7 +89,7 @@ impl Server {
         Ok(false)
     }
 
-    /// Fails if the server has ended, its console shows a fault, or it does not answer.
+    /// Fails if the server has ended, if its console shows a fault, or if it does not answer.
     pub(super) fn judge(&mut self, namespace: &Namespace) -> anyhow::Result<()> {
         let Self::Image(guest) = self else { return Ok(()) };
         if let Some(status) = guest.try_wait()? {
@@ -113,7 +113,7 @@ impl Server {
     }
 }
 
-/// Connects, with retries for a while.
+/// Opens a connection. Retries for a while if that fails.
 pub(super) fn patient(namespace: &Namespace, to: SocketAddrV4) -> anyhow::Result<Client> {
     let deadline = Instant::now() + AFTER_LIMIT;
     loop {

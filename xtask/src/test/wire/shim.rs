@@ -1,5 +1,5 @@
-//! A link that delays, loses, reorders and duplicates frames by a seed. Not every kernel has an emulation
-//! of such a link.
+//! A link that delays, loses, reorders and duplicates frames, chosen by a seed. It is implemented here,
+//! because not every kernel can emulate such a link.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,31 +18,31 @@ use super::namespace::Namespace;
 use crate::sys;
 use crate::workload::Random;
 
-/// The device at the far end.
+/// The device at the far end of the link.
 pub(super) const FAR: &str = "wire1";
-/// The device at the near end, a port of the bridge.
+/// The device at the near end of the link, which is a port of the bridge.
 const NEAR: &str = "wire0";
-/// Longest frame: the ends declare no offload, so the kernel segments every packet to the device's MTU.
+/// Maximum length of a frame. The devices have no offload, so the kernel segments every packet to their MTU.
 const FRAME_BYTES_MAX: usize = 2048;
-/// How long the link may take to end.
+/// Maximum time until the thread of the link notices that it must end.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Faults of the link, for each direction separately.
+/// The faults of the link, which occur in each direction separately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
-    /// Half of the round trip.
+    /// Half of the round-trip time.
     pub(super) delay: Duration,
-    /// Lost frames per 1000.
+    /// Number of lost frames per 1000.
     pub(super) lost: u64,
-    /// Frames per 1000 that are overtaken by later ones.
+    /// Number of frames per 1000 that are overtaken by later frames.
     pub(super) overtaken: u64,
-    /// Duplicated frames per 1000.
+    /// Number of frames per 1000 that are delivered twice.
     pub(super) doubled: u64,
-    /// Longer frames are lost; 0 means no limit.
+    /// Maximum length of a frame that the link delivers. 0 means no limit.
     pub(super) bytes_max: usize,
 }
 
-/// A frame in flight, ordered by its arrival.
+/// A frame in flight. Frames are ordered by the time of their arrival.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Flight {
     due: Instant,
@@ -51,7 +51,7 @@ struct Flight {
     frame: Vec<u8>,
 }
 
-/// The link. Dropping it removes the link and both devices.
+/// The link. When this value is dropped, the link and both devices are removed.
 #[derive(Debug)]
 pub(super) struct Shim {
     is_over: Arc<AtomicBool>,
@@ -59,7 +59,7 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Makes a link from the bridge of the near network to a device of the far one, which is up.
+    /// Creates a link from the bridge of the near network to a new device of the far network, which is up.
     pub(super) fn start(
         near: &Namespace,
         far: &Namespace,
@@ -80,7 +80,7 @@ impl Shim {
         };
         let until = Arc::clone(&is_over);
         let thread = std::thread::spawn(move || {
-            // A link that fails carries no further frame, which every case detects.
+            // If the link fails, it delivers no further frame. Every case detects that.
             let _ = cable.run(&until);
         });
         Ok(Self { is_over, thread: Some(thread) })
@@ -120,7 +120,8 @@ impl Cable {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
-            // An end may have more frames than its last event reported: both are read until they are empty.
+            // An end may have more frames than its last event has reported, so both ends are read until they
+            // are empty.
             for end in 0..self.ends.len() {
                 self.take_off(end)?;
             }
@@ -129,7 +130,7 @@ impl Cable {
         Ok(())
     }
 
-    /// Reads all frames from an end.
+    /// Reads all frames from one end.
     fn take_off(&mut self, end: usize) -> std::io::Result<()> {
         let mut buffer = [0; FRAME_BYTES_MAX];
         loop {
@@ -143,7 +144,7 @@ impl Cable {
         }
     }
 
-    /// Decides the faults of a frame.
+    /// Chooses the faults of a frame, and puts it into flight.
     fn send(&mut self, end: usize, frame: &[u8]) {
         let Faults { delay, lost, overtaken, doubled, bytes_max } = self.faults;
         if self.random.below(1000) < lost || bytes_max > 0 && frame.len() > bytes_max {
@@ -161,7 +162,7 @@ impl Cable {
         }
     }
 
-    /// Delivers the frames that are due.
+    /// Delivers the frames whose time of arrival has come.
     fn land(&mut self) -> std::io::Result<()> {
         let now = Instant::now();
         while self.flights.peek().is_some_and(|Reverse(flight)| flight.due <= now) {

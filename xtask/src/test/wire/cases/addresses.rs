@@ -1,5 +1,5 @@
-//! Addresses that no machine can have: as the server's own, as its router, and as senders (RFC 1122 section
-//! 3.2.1.3).
+//! Tests addresses that no machine can have: as the server's own address, as its router, and as senders (RFC
+//! 1122 section 3.2.1.3).
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::test::wire::server::{Server, patient};
 use crate::test::wire::topology::{self, DEVICE, GUEST, HOST, HOST_MAC};
 
 const STRANGER: Mac = [2, 0, 0, 0, 0, 0x99];
-/// A host outside of all networks of the case.
+/// The address of a host outside all networks of the case.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// Routers, and whether the image must warn that no machine has the address.
+/// Addresses of a router, and whether the image must warn that no machine can have the address.
 const ROUTERS: &[(&str, bool)] = &[
     ("0.0.0.0", true),
     ("255.255.255.255", true),
@@ -30,7 +30,7 @@ const ROUTERS: &[(&str, bool)] = &[
     ("240.0.0.1", true),
     ("172.16.0.1", false),
 ];
-/// Own addresses, and whether the image must warn.
+/// Addresses of the server, and whether the image must warn.
 const OWN: &[(&str, bool)] = &[
     ("0.0.0.0/24", true),
     ("255.255.255.255/32", true),
@@ -55,10 +55,10 @@ const SENDERS: &[[u8; 4]] = &[
     [0, 0, 0, 1],
 ];
 const STATIONS: &[Mac] = &[BROADCAST, [1, 0, 0x5e, 0, 0, 1], [0; 6], GUEST_MAC];
-/// How long the server is watched.
+/// The time for which the server is observed.
 const WATCH: Duration = Duration::from_secs(1);
 
-/// Invalid routers and own addresses on the command line: the image continues.
+/// Tests invalid routers and own addresses on the command line. The image must continue.
 pub(super) fn words(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(router, must_warn) in ROUTERS {
         let claim = format!("router {router}");
@@ -101,7 +101,8 @@ fn last_line(server: &Server) -> String {
     server.console().lines().last().unwrap_or_default().to_owned()
 }
 
-/// Invalid senders of IPv4, Ethernet and ARP, and multicast and broadcast receivers.
+/// Tests packets with invalid senders in IPv4, Ethernet and ARP, and packets to multicast and broadcast
+/// addresses.
 pub(super) fn senders(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("senders that cannot be", &Boot::plain(), findings, |server, findings| {
         let frames = Frames::open(&bed.near, DEVICE)?;

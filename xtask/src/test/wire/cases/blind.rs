@@ -1,5 +1,5 @@
-//! Blind attacks: RST, SYN, SYN-ACK, data and ACK inside and outside the window (RFC 5961, RFC 9293 section
-//! 3.10.7.4).
+//! Tests blind attacks: RST, SYN, SYN-ACK, data and ACK inside and outside the window (RFC 5961, RFC 9293
+//! section 3.10.7.4).
 
 use anyhow::ensure;
 
@@ -11,11 +11,12 @@ use crate::test::wire::peer::{Peer, QUIET};
 use crate::test::wire::segment::{self, Flags, Out};
 use crate::test::wire::topology::DEVICE;
 
-/// Number of RSTs in a row, and the most answers to them: challenges are rate-limited (RFC 5961 section 7).
+/// Number of RSTs in a row. The next constant is the maximum number of answers: challenges are rate-limited
+/// (RFC 5961 section 7).
 const STORM: u32 = 200;
 const ANSWERS_MAX: usize = 12;
 
-/// Runs all attacks, each on its own connection.
+/// Runs all attacks, each on a connection of its own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("blind segments", &Boot::plain(), findings, |_, findings| {
         let mut strangers = Strangers { bed, port: 30_000 };
@@ -35,13 +36,13 @@ struct Strangers<'a> {
 }
 
 impl Strangers<'_> {
-    /// Makes a peer on its own port.
+    /// Returns a peer with a port of its own.
     fn peer(&mut self) -> anyhow::Result<Peer> {
         self.port += 1;
         Peer::new(&self.bed.near, DEVICE, self.port)
     }
 
-    /// Makes a peer with an open connection.
+    /// Returns a peer with an open connection.
     fn open(&mut self) -> anyhow::Result<Peer> {
         let mut peer = self.peer()?;
         peer.open(0x1000_0000)?;
@@ -50,8 +51,8 @@ impl Strangers<'_> {
         Ok(peer)
     }
 
-    /// RFC 5961 section 3.2: the exact number resets, other numbers in the window are challenged, the rest
-    /// is dropped.
+    /// RFC 5961 section 3.2: a RST with the exact sequence number resets the connection. A RST with another
+    /// number in the window is challenged, and any other RST is dropped.
     fn resets(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for offset in [0, 1, 100, 1000, 19_000, -1, -100, -100_000] {
             let mut peer = self.open()?;
@@ -81,12 +82,13 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// The same after one side has closed. An old number tests whether the connection is still known.
+    /// Tests RSTs after one side has closed. An old sequence number shows whether the server still has the
+    /// connection.
     fn resets_in_other_states(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for name in ["CLOSE-WAIT", "FIN-WAIT-2"] {
             let mut peer = self.open()?;
             if name == "CLOSE-WAIT" {
-                // Replies that do not fit into the window keep the server from closing.
+                // The replies do not fit into the window, so the server cannot close yet.
                 peer.push(Out::data(&b"PING\r\n".repeat(200)).window(0))?;
                 peer.drain(QUIET)?;
                 peer.push(Out::new(Flags::FIN_ACK).window(0))?;
@@ -104,10 +106,10 @@ impl Strangers<'_> {
             peer.send(Out::new(Flags::ACK).at(peer.seq.wrapping_sub(1)).window(window))?;
             let after = peer.wait_for(|_| true)?;
             let is_known = after.iter().any(|segment| !segment.header.rst);
-            // The server may probe the closed window at the same time.
+            // The server may send a window probe at the same time.
             let is_challenged = answers.iter().any(|answer| answer.flags() == Flags::ACK);
             let claim = format!("RST at RCV.NXT+100 in {name}");
-            // Linux keeps only a small record of FIN-WAIT-2, which every reset in the window ends.
+            // In FIN-WAIT-2, Linux keeps only a small record, and every RST in the window ends it.
             let is_exempt = self.bed.is_control && name == "FIN-WAIT-2";
             let is_right = is_exempt || is_known && is_challenged;
             findings.judge(&claim, is_right, seen(&answers, is_known));
@@ -116,7 +118,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// RFC 5961 section 4.2: a SYN is challenged for any sequence number.
+    /// RFC 5961 section 4.2: a SYN is challenged, whatever its sequence number is.
     fn syns(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for (flags, name) in [(Flags::SYN, "SYN"), (Flags::SYN_ACK, "SYN-ACK")] {
             for offset in [0, 1, 100, 19_000, 50_000, -1000] {
@@ -132,7 +134,8 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// RFC 5961 section 5.2: data whose ACK names unsent bytes, or is far too old.
+    /// RFC 5961 section 5.2: tests data with an acknowledgment of bytes that were not sent, or of far too old
+    /// bytes.
     fn acks(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for offset in [1000, i32::MAX, -200_000] {
             let mut peer = self.open()?;
@@ -149,7 +152,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// RFC 9293 section 3.10.7.4: a segment without ACK is dropped.
+    /// RFC 9293 section 3.10.7.4: a segment without the flag ACK is dropped.
     fn without_ack(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         for flags in [Flags::NONE, Flags::PSH, Flags::FIN, Flags::URG] {
             let mut peer = self.open()?;
@@ -164,7 +167,7 @@ impl Strangers<'_> {
         Ok(())
     }
 
-    /// Challenges are rate-limited, and the connection stays open.
+    /// The server must limit the rate of challenges, and the connection must stay open.
     fn storm(&mut self, findings: &mut Findings) -> anyhow::Result<()> {
         let mut peer = self.open()?;
         for number in 0..STORM {
@@ -179,7 +182,7 @@ impl Strangers<'_> {
     }
 }
 
-/// Returns whether the answer is one ACK without data.
+/// Returns whether the answer consists of one ACK without data.
 fn is_challenge(answers: &[Segment]) -> bool {
     matches!(answers, [answer] if answer.flags() == Flags::ACK && answer.data.is_empty())
 }

@@ -1,4 +1,4 @@
-//! A client whose machine lost the connection and that connects from the same port again.
+//! Tests a client whose machine lost the connection, and which connects again from the same port.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,11 @@ use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self};
 
 const PORT: u16 = 42_000;
-/// Time limit of a challenge ACK, the kernel's RST, and its second SYN after a second, on a busy host.
+/// Maximum time of a challenge ACK, the RST of the client's kernel, and its second SYN after one second, on a
+/// busy host.
 const LIMIT: Duration = Duration::from_secs(4);
 
-/// The client's network ends without a packet, and another one replaces it.
+/// Removes the client's network without sending a packet, and replaces it by another one.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("a client that reconnects", &Boot::plain(), findings, |server, findings| {
         let is_image = server.is_image();
@@ -28,7 +29,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         if is_image {
             reports::allocated(client.call(&["VMALLOC", "4096"])?)?;
         }
-        // The cable is removed first, so that the kernel's FIN is lost.
+        // The cable is removed first, so that the FIN of the kernel is lost.
         bed.near.ip("link del c0")?;
         drop(client);
         drop(behind);

@@ -1,4 +1,5 @@
-//! Damaged packets: every kind increments exactly its own counter, in `VSTATS` and in `/metrics`.
+//! Tests damaged packets. Each kind must increment its own counter and no other, in `VSTATS` and in
+//! `/metrics`.
 
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
@@ -20,14 +21,14 @@ use crate::test::wire::peer::{Peer, QUIET};
 use crate::test::wire::segment::{Flags, Out};
 use crate::test::wire::topology::{self, DEVICE, GUEST};
 
-/// Packets of each kind.
+/// Number of packets of each kind.
 const COUNT: u64 = 5;
 const PREFIX: &str = "dropped_";
 
-/// Makes the damaged packets of a peer whose connection is open.
+/// A function that returns damaged packets of a peer whose connection is open.
 type Damage = fn(&Peer) -> anyhow::Result<Vec<Vec<u8>>>;
 
-/// The counter, the kind, and the function that makes its packets.
+/// The counter, the kind of damage, and the function that returns the packets.
 const KINDS: &[(&str, &str, Damage)] = &[
     ("frame", "an EtherType without a meaning", |peer| one(edit(peer, |frame| frame[12] = 0x88))),
     ("arp", "an ARP packet of a broadcast address", |peer| {
@@ -97,7 +98,7 @@ fn one(frame: anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<Vec<u8>>> {
     frame.map(|frame| vec![frame])
 }
 
-/// Makes an ACK of the peer without data.
+/// Returns a valid ACK of the peer without data.
 fn segment(peer: &Peer, ends: Ends) -> anyhow::Result<Vec<u8>> {
     let mut header = etherparse::TcpHeader::new(peer.port, peer.to_port, peer.seq, 60_000);
     header.ack = true;
@@ -105,7 +106,7 @@ fn segment(peer: &Peer, ends: Ends) -> anyhow::Result<Vec<u8>> {
     ends.tcp(header, &[])
 }
 
-/// Makes the same with changed bytes, without an update of the checksums.
+/// Returns such an ACK with bytes changed by `change`. The checksums are not updated.
 fn edit(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     let mut frame = segment(peer, peer.ends())?;
     change(&mut frame);
@@ -116,7 +117,7 @@ fn from(peer: &Peer, from: Ipv4Addr) -> anyhow::Result<Vec<u8>> {
     segment(peer, Ends { from, ..peer.ends() })
 }
 
-/// Makes the same with a changed IPv4 header and its correct checksum.
+/// Returns such an ACK with an IPv4 header changed by `change`, and with the checksum of the changed header.
 fn header(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     edit(peer, |frame| {
         let packet = &mut frame[ETHERNET_BYTES..ETHERNET_BYTES + IPV4_BYTES];
@@ -127,7 +128,7 @@ fn header(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>
     })
 }
 
-/// Makes the same with a changed TCP header and its correct checksum.
+/// Returns such an ACK with a TCP header changed by `change`, and with the checksum of the changed header.
 fn tcp(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     edit(peer, |frame| {
         let (packet, tcp) = frame.split_at_mut(ETHERNET_BYTES + IPV4_BYTES);
@@ -140,7 +141,7 @@ fn tcp(peer: &Peer, change: impl FnOnce(&mut [u8])) -> anyhow::Result<Vec<u8>> {
     })
 }
 
-/// Returns the sum of RFC 1071, before its complement.
+/// Returns the sum of RFC 1071 before it is complemented.
 fn sum(bytes: &[u8], start: u32) -> u16 {
     let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0));
     let mut sum = start + bytes.chunks(2).map(word).sum::<u32>();
@@ -157,7 +158,7 @@ fn arp(peer: &Peer, sender: Ipv4Addr, change: impl FnOnce(&mut [u8])) -> anyhow:
     Ok(frame)
 }
 
-/// Tests every kind, each on its own connection.
+/// Tests every kind of damage, each on a connection of its own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("counters", &Boot::plain(), findings, |_, findings| {
         let mut observer = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -202,7 +203,7 @@ fn counted(
     Ok(format!("{raised:?}"))
 }
 
-/// Returns the counters by their reason.
+/// Returns the counter of each reason for a drop.
 fn dropped(observer: &mut Client) -> anyhow::Result<Vec<(String, u64)>> {
     let reply = observer.call(&["VSTATS"])?;
     let items = reports::array(reply)?;

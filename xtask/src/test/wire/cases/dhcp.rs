@@ -1,4 +1,5 @@
-//! Leases that change, leases that no machine can use, and servers that refuse or start late (RFC 2131).
+//! Tests DHCP: leases that change, leases that no machine can use, and servers that refuse or start late (RFC
+//! 2131).
 
 pub(super) mod dnsmasq;
 pub(super) mod late;

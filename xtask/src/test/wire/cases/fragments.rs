@@ -1,4 +1,4 @@
-//! A request in fragments is reassembled (RFC 1122 section 3.3.2, RFC 791).
+//! Tests that a request in IP fragments is reassembled (RFC 1122 section 3.3.2, RFC 791).
 
 use anyhow::ensure;
 
@@ -10,15 +10,15 @@ use crate::test::wire::peer::Peer;
 use crate::test::wire::segment::{self, Out};
 use crate::test::wire::topology::DEVICE;
 
-/// Bytes of the text that is echoed.
+/// Length of the text that the server must echo, in bytes.
 const TEXT: usize = 1000;
 /// The protocol number of TCP.
 const TCP: u8 = 6;
 
-/// An order in which fragments arrive.
+/// A function that puts fragments into the order of their arrival.
 type Arrange = fn(&mut Vec<Vec<u8>>);
 
-/// Orders that a network may produce.
+/// Orders in which a network may deliver fragments.
 const ORDERS: &[(&str, Arrange)] = &[
     ("in order", |_| {}),
     ("in reverse", |fragments| fragments.reverse()),
@@ -28,7 +28,7 @@ const ORDERS: &[(&str, Arrange)] = &[
     }),
 ];
 
-/// Tests fragments of several sizes and in several orders.
+/// Tests fragments of several sizes, in several orders.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("fragments", &Boot::plain(), findings, |_, findings| {
         let mut port = 26_000;

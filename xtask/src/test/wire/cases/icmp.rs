@@ -1,4 +1,5 @@
-//! ICMP: echo, and "fragmentation needed" for a connection and for others (RFC 1122, RFC 1191, RFC 5927).
+//! Tests ICMP: echo requests, and the message "fragmentation needed" for a connection of the server and for
+//! others (RFC 1122, RFC 1191, RFC 5927).
 
 use std::net::Ipv4Addr;
 use std::time::Instant;
@@ -15,12 +16,12 @@ use crate::test::wire::peer::{Peer, SOON};
 use crate::test::wire::segment::Out;
 use crate::test::wire::topology::{self, DEVICE};
 
-/// Bytes of the value that is read.
+/// Length of the value that the peer reads, in bytes.
 const VALUE: usize = 40_000;
-/// Bytes of the inner packet that a message carries: header and eight bytes (RFC 792).
+/// Number of bytes of the original packet in an ICMP message: the IPv4 header and eight bytes (RFC 792).
 const INNER_BYTES: usize = 28;
 
-/// Sends the messages.
+/// Sends the messages, and judges the reaction to each.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("ICMP", &Boot::plain().uncut(), findings, |_, findings| {
         let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -29,7 +30,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let claim = format!("echo of {length} bytes is answered");
             findings.expect(&claim, echo(bed, length));
         }
-        // A kernel keeps the path's MTU by address, so each peer has its own.
+        // A kernel stores the MTU of the path for each address, so each peer has an address of its own.
         let told = |claim: &str, peer: u8, mtu: u16, forge: Forge, is_heard: bool| {
             (claim.to_owned(), told(bed, peer, mtu, forge, is_heard))
         };
@@ -76,7 +77,7 @@ fn echo(bed: &Bed<'_>, length: usize) -> anyhow::Result<String> {
     anyhow::bail!("no answer")
 }
 
-/// The wrong field of the inner packet.
+/// The field of the original packet that is wrong in a forged message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forge {
     None,
@@ -85,7 +86,7 @@ enum Forge {
     Address,
 }
 
-/// Sends "fragmentation needed" for a segment of a reply, and measures the segments that follow.
+/// Sends "fragmentation needed" for a segment of a reply. Measures the segments that follow.
 fn told(
     bed: &Bed<'_>,
     number: u8,
@@ -109,11 +110,12 @@ fn told(
         Forge::Address => inner[19] ^= 0x40,
     }
     let kind = DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: mtu };
-    // The message comes from a router on the path.
+    // The message comes from the address of a router on the path.
     let ends = Ends { from: topology::HOST, ..peer.ends() };
     peer.drain(SOON / 20)?;
     peer.frames.send(&ends.icmp(Icmpv4Type::DestinationUnreachable(kind), &inner)?)?;
-    // Without an ACK the server sends the first segment again, because of the message or of a timeout.
+    // The peer sends no ACK, so the server sends the first segment again, after the message or after a
+    // timeout.
     let again = peer.gather(SOON * 2, |segment| {
         segment.header.sequence_number == sample.header.sequence_number
     })?;
@@ -127,7 +129,7 @@ fn told(
     if is_heard {
         ensure!(is_small, "{seen}");
     } else if forge == Forge::None {
-        // RFC 1191 section 3: never below 68; Linux stops at 552.
+        // RFC 1191 section 3: a host must never use less than 68 bytes. Linux uses at least 552.
         ensure!(size.is_some_and(|size| size >= 296), "{seen}");
     } else {
         ensure!(size.is_some_and(|size| size > usize::from(mtu)), "{seen}");

@@ -1,5 +1,5 @@
-//! A link that loses, reorders and duplicates frames: no byte is wrong, and the rate is comparable to that
-//! of Debian's Redis on Linux behind the same link.
+//! Tests a link that loses, reorders and duplicates frames. Every byte must be right, and the rate must be
+//! comparable to that of Debian's Redis on Linux behind the same link.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,27 +22,27 @@ use crate::test::wire::shim::Faults;
 use crate::test::wire::topology::{self};
 use crate::workload::Random;
 
-/// 1 % of the frames are lost, 5 % overtaken, 1 % duplicated; the round trip takes 20 ms.
+/// The link loses 1 % of the frames, delivers 5 % late and 1 % twice. The round trip takes 20 ms.
 const FAULTS: Faults =
     Faults { delay: Duration::from_millis(10), lost: 10, overtaken: 50, doubled: 10, bytes_max: 0 };
 const SEED: u64 = 5681;
 const CLIENTS: usize = 50;
-/// Longest value of a client.
+/// Maximum length of the values that a client writes.
 const VALUE_MAX: u64 = 4096;
-/// Bytes of the value that one client reads, and the number of reads.
+/// Length of the value that one client reads in bytes. The next constant is the number of reads.
 const LARGE: usize = 2 << 20;
 const READS: u32 = 5;
 
-/// The rates of a server.
+/// The measured speed of a server.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rates {
-    /// SETs and GETs per second of all clients.
+    /// Number of `SET` and `GET` requests per second, over all clients.
     requests: f64,
-    /// Seconds of the reads of a large value.
+    /// Total time of the reads of the large value, in seconds.
     reads: f64,
 }
 
-/// Runs the same load on the image and on Linux, and a load of the image's own commands.
+/// Runs the same load on the image and on Linux, and then a load of commands that only the image has.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let time = bed.seconds(10, 60);
     let other = Bed { near: Namespace::new()?, is_control: true, ..*bed };
@@ -101,7 +101,7 @@ fn connect(namespace: &Namespace) -> anyhow::Result<Client> {
     dial.client(namespace, topology::resp()).context("cannot connect")
 }
 
-/// Sets a value and reads it, repeatedly.
+/// Sets a value and reads it back, repeatedly until `end`.
 fn work(namespace: &Namespace, number: u64, end: Instant, done: &AtomicU64) -> anyhow::Result<()> {
     let mut client = connect(namespace)?;
     let mut random = Random::new(SEED, number + 1);

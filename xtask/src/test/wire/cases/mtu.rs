@@ -1,5 +1,5 @@
-//! The MTU of the device and of the setting: the server announces a segment size that fits, and sends no
-//! larger segment.
+//! Tests the MTU of the device and the MTU setting. The server must announce a segment size that fits, and
+//! send no larger segment.
 
 use anyhow::ensure;
 
@@ -10,12 +10,12 @@ use crate::test::wire::findings::Findings;
 use crate::test::wire::peer::Peer;
 use crate::test::wire::topology::{self, DEVICE};
 
-/// Bytes of the value that is read.
+/// Length of the value that the peer reads, in bytes.
 const VALUE: usize = 20_000;
-/// Headers of IPv4 and TCP without options.
+/// Length of the IPv4 and TCP headers without options, in bytes.
 const HEADERS: u16 = 40;
 
-/// A case: name, properties of the device, words of the command line, the MTU.
+/// A row: the name of the case, properties of the device, words of the command line, and the expected MTU.
 const CASES: &[(&str, &str, &str, u16)] = &[
     ("without a word", "", "", 1500),
     ("the device has 1400", ",host_mtu=1400", "", 1400),
@@ -24,10 +24,10 @@ const CASES: &[(&str, &str, &str, u16)] = &[
     ("the setting is 576", "", "mtu=576", 576),
 ];
 
-/// Tests each MTU on its own server.
+/// Tests each MTU on a server of its own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(claim, card, line, mtu) in CASES {
-        // Without segmentation offload the device shows segments as they are on the wire.
+        // Without segmentation offload, the segments on the device are those of a real link.
         let whole = if card.is_empty() { ",host_tso4=off" } else { ",host_mtu=1400,host_tso4=off" };
         bed.serve(claim, &Boot::plain().card(whole).line(line), findings, |_, findings| {
             findings.expect(claim, sizes(bed, mtu));
@@ -48,7 +48,7 @@ fn sizes(bed: &Bed<'_>, mtu: u16) -> anyhow::Result<String> {
     let longest = segments.iter().map(|segment| segment.packet.len()).max().unwrap_or_default();
     let seen = format!("MSS {mss:?}, longest packet {longest} bytes");
     ensure!(mss == Some(mtu - HEADERS) && longest <= usize::from(mtu), "{seen}");
-    // A segment that is far smaller than possible would reduce the rate.
+    // Segments that are much smaller than the MTU would reduce the rate.
     ensure!(longest + 100 > usize::from(mtu), "{seen}");
     Ok(seen)
 }

@@ -1,4 +1,5 @@
-//! More neighbours than a small cache holds, absent ones, and ones that change.
+//! Tests more neighbours than a small cache can hold, neighbours that do not exist, and neighbours that
+//! change.
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,19 +18,20 @@ use crate::test::wire::pings::{self, Times};
 use crate::test::wire::segment::{Flags, Out};
 use crate::test::wire::topology::{self, DEVICE, GUEST, HOST};
 
-/// Clients at once.
+/// Number of clients at the same time.
 const CLIENTS: u8 = 40;
-/// The last byte of their first address.
+/// The last byte of the first client's address.
 const FIRST: u8 = 100;
-/// How long a starved client waits, and how many of them prove the fault.
+/// Maximum time for which a client waits. The next constant is the number of clients without a reply that
+/// proves a fault.
 const LIMIT: Duration = Duration::from_secs(10);
 const STARVED_MAX: usize = 2;
-/// An answer that takes longer than this, and far longer than the control's, is a fault.
+/// An answer that takes longer than this, and much longer than that of the control, is a fault.
 const SLOW: Duration = Duration::from_millis(500);
-/// Interval of the SYNs of absent peers: 100 per second.
+/// The pause between two SYNs from addresses that do not exist: 100 SYNs per second.
 const ABSENT: Duration = Duration::from_millis(10);
 
-/// Compares clients with one address with as many addresses as clients.
+/// Compares clients that share one address with clients that have an address each.
 pub(super) fn many(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for count in [9, CLIENTS] {
         let title = format!("{count} clients from {count} addresses");
@@ -38,7 +40,7 @@ pub(super) fn many(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Repeats the comparison while SYNs arrive from addresses without a station.
+/// Makes the same comparison while SYNs arrive from addresses that no station has.
 pub(super) fn absent(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for count in [2, CLIENTS] {
         let title = format!("{count} clients, 100 SYNs a second of absent peers");
@@ -47,7 +49,8 @@ pub(super) fn absent(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
     Ok(())
 }
 
-/// Measures clients from one address, then from many, and judges the second by the first.
+/// Measures clients with one address and clients with many addresses, and judges the second measurement by
+/// the first.
 fn compare(bed: &Bed<'_>, findings: &mut Findings, claim: &str, count: u8, has_absent: bool) {
     bed.serve(claim, &Boot::plain(), findings, |_, findings| {
         let time = bed.seconds(10, 60);
@@ -96,13 +99,13 @@ fn connect(
         let start = Instant::now();
         let stream = Dial::from(address, 0).within(LIMIT).stream(namespace, topology::resp());
         times.push(start.elapsed());
-        // A client that cannot connect has waited for its limit, which the judgment counts.
+        // A client that could not connect has waited for its time limit. The judgment includes it.
         streams.extend(stream.ok());
     }
     Ok((streams, Times::new(times)))
 }
 
-/// Sends SYNs from addresses of the link without a station, until the end of the case.
+/// Sends SYNs from addresses that no station on the link has, until the end of the case.
 pub(super) fn strangers(frames: &Frames, every: Duration, over: &AtomicBool) {
     let mac = [2, 0, 0, 0, 0, 0x99];
     let ends = |last| crate::test::wire::packet::Ends {
@@ -124,10 +127,10 @@ pub(super) fn strangers(frames: &Frames, every: Duration, over: &AtomicBool) {
     }
 }
 
-/// A neighbour continues with another Ethernet address.
+/// Tests a neighbour that continues with another Ethernet address.
 pub(super) fn changed(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("another Ethernet address", &Boot::plain(), findings, |_, findings| {
-        // RFC 826: an existing entry is updated by the sender of every ARP packet.
+        // RFC 826: every ARP packet of the sender updates its existing entry.
         let announced = |peer: &Peer| {
             let packet = Arp::announcement(peer.mac, peer.address);
             Ok(peer.frames.send(&packet.frame(peer.mac, BROADCAST)?)?)
@@ -140,7 +143,7 @@ pub(super) fn changed(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<
         let short = Duration::from_secs(2);
         change(bed, findings, "announced by a gratuitous request", 1, short, announced)?;
         change(bed, findings, "seen in a request of the neighbour", 2, short, asked)?;
-        // RFC 1122 section 2.3.2.1: a stale entry is detected.
+        // RFC 1122 section 2.3.2.1: the server must detect that an entry is stale.
         let long = Duration::from_secs(20);
         change(bed, findings, "seen in its packets only", 3, long, |_| Ok(()))
     });

@@ -1,4 +1,4 @@
-//! Random and mutated frames: the server stays alive, passes an audit, and answers.
+//! Sends random and mutated frames. The server must stay alive, pass an audit, and answer.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,13 +20,14 @@ use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self, DEVICE, GUEST};
 use crate::workload::Random;
 
-/// Frames between two checks of the clock, and the pause that lets the server keep up.
+/// Number of frames between two reads of the clock. The next constant is the pause in which the server
+/// catches up.
 const BURST: u32 = 64;
 const PAUSE: Duration = Duration::from_millis(5);
-/// The seed of the choices.
+/// The seed of the random choices.
 const SEED: u64 = 15;
 
-/// Sends noise beside a client that pings.
+/// Sends random frames while a client sends pings.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("noise", &Boot::plain(), findings, |server, findings| {
         let time = bed.seconds(20, 600);
@@ -56,7 +57,8 @@ fn send(bed: &Bed<'_>, time: Duration) -> anyhow::Result<u64> {
     let mut random = Random::new(SEED, 0);
     let (start, mut sent) = (Instant::now(), 0);
     while start.elapsed() < time {
-        // Every few bursts opens a connection that mutated segments may hit.
+        // On average every tenth burst opens a connection, so that mutated segments may belong to a
+        // connection.
         if random.is_one_in(10) {
             peer.port = 29_000 + u16::try_from(random.below(1000))?;
             let _ = peer.knock(u32::try_from(random.below(1 << 32))?);
@@ -64,7 +66,7 @@ fn send(bed: &Bed<'_>, time: Duration) -> anyhow::Result<u64> {
         }
         for _ in 0..BURST {
             let frame = frame(&mut random, &peer)?;
-            // A frame that the kernel refuses, such as one without a header, does not count.
+            // The kernel refuses some frames, for example those without a header. They are not counted.
             sent += u64::from(frames.send(&frame).is_ok());
         }
         thread::sleep(PAUSE);
@@ -72,7 +74,7 @@ fn send(bed: &Bed<'_>, time: Duration) -> anyhow::Result<u64> {
     Ok(sent)
 }
 
-/// Chooses a frame.
+/// Chooses the next frame.
 fn frame(random: &mut Random, peer: &Peer) -> anyhow::Result<Vec<u8>> {
     let kind = random.below(8);
     let mut frame = match kind {
@@ -99,7 +101,7 @@ fn frame(random: &mut Random, peer: &Peer) -> anyhow::Result<Vec<u8>> {
         frame.splice(..12.min(frame.len()), [GUEST_MAC, peer.mac].concat());
     }
     if random.is_one_in(3) && frame.len() > 14 {
-        // The Ethernet address stays correct, so that the rest is parsed.
+        // The Ethernet address is not changed, so that the server parses the rest of the frame.
         for _ in 0..=random.below(4) {
             let at = 12 + random.index(frame.len() - 12).unwrap_or_default();
             frame[at] ^= 1 << random.below(8);
@@ -112,7 +114,7 @@ fn frame(random: &mut Random, peer: &Peer) -> anyhow::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Makes a segment whose checksums are correct and whose fields are chosen near the connection's.
+/// Returns a segment with correct checksums, whose fields are chosen near those of the connection.
 fn segment(random: &mut Random, peer: &Peer) -> anyhow::Result<Vec<u8>> {
     let to_port = if random.is_one_in(4) { ports::HTTP } else { ports::RESP };
     let near = |random: &mut Random, around: u32| {

@@ -1,5 +1,5 @@
-//! Segments with an old ACK, duplicates, and one lost segment (RFC 9293 section 3.10.7.4, RFC 5681, RFC
-//! 6298).
+//! Tests segments with an old acknowledgment, duplicates, and one lost segment (RFC 9293 section 3.10.7.4,
+//! RFC 5681, RFC 6298).
 
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,15 @@ use crate::test::wire::peer::{Peer, SOON};
 use crate::test::wire::segment::{self, Flags, Out};
 use crate::test::wire::topology::{self, DEVICE};
 
-/// Bytes of the value that is read.
+/// Length of the value that the peer reads, in bytes.
 const VALUE: usize = 40_000;
-/// Time limit of a retransmission after duplicate ACKs, on a busy host.
+/// Maximum time of a retransmission after duplicate ACKs, on a busy host.
 const FAST: Duration = Duration::from_millis(600);
-/// Time limit of a retransmission after a timeout; the round trip is far below the minimum timeout of RFC
-/// 6298, one second.
+/// Maximum time of a retransmission after a timeout. The round trip is much shorter than one second, which is
+/// the minimum timeout of RFC 6298.
 const LATE: Duration = Duration::from_millis(1500);
 
-/// Runs all tests, each on its own connection.
+/// Runs all tests, each on a connection of its own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("old ACKs", &Boot::plain().uncut(), findings, |_, findings| {
         let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
@@ -73,8 +73,8 @@ fn twice(bed: &Bed<'_>) -> anyhow::Result<String> {
     Ok(segment::show(&answers))
 }
 
-/// Drops the first segment of a reply. A silent peer sends no duplicate ACKs, so that only the timeout
-/// remains.
+/// Ignores the first segment of a reply. If `is_silent`, the peer sends no duplicate ACKs, so that the server
+/// can detect the loss only by its timeout.
 fn lost(bed: &Bed<'_>, is_silent: bool) -> anyhow::Result<String> {
     let mut peer = open(bed, 24_200 + u16::from(is_silent))?;
     for _ in 0..10 {

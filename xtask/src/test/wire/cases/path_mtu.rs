@@ -1,4 +1,4 @@
-//! A link with a small MTU on the path to a client (RFC 1191, RFC 4821, RFC 8899).
+//! Tests a link with a small MTU on the path to a client (RFC 1191, RFC 4821, RFC 8899).
 
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -14,14 +14,14 @@ use crate::test::wire::namespace::Namespace;
 use crate::test::wire::routed::join;
 use crate::test::wire::topology::{self, GUEST};
 
-/// The documented time from the first byte to the last is 2 s; a busy host gets more.
+/// Maximum time from the first byte to the last. The documented time is 2 s; a busy host needs more.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Without ICMP, Linux finds a smaller path MTU by timeouts that double.
+/// The same for Linux. Without ICMP, Linux finds a smaller MTU of the path by timeouts that double.
 const LINUX_LIMIT: Duration = Duration::from_secs(20);
 const MIB: usize = 1 << 20;
 const SMALL: usize = 16 << 10;
 
-/// Tests every MTU, with and without ICMP.
+/// Tests every MTU, with and without ICMP messages.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for mtu in [1500, 1450, 1280, 576] {
         for has_icmp in [true, false] {
@@ -29,7 +29,8 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             let claim = format!("MTU {mtu}{how}");
             bed.serve(&claim, &Boot::plain(), findings, |server, findings| {
                 let mut near = Dial::PLAIN.client(&bed.near, topology::resp())?;
-                // Set from the near side: the client's own packets would reveal the MTU of the path.
+                // The value is set from the near network: a packet of the client would reveal the MTU of the
+                // path to the server.
                 near.call(&[b"SET".as_slice(), b"small", &vec![b'x'; SMALL]])?;
                 near.call(&[b"SET".as_slice(), b"large", &vec![b'y'; MIB]])?;
                 let path = RoutedPath::new(bed, mtu, has_icmp)?;
@@ -46,7 +47,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Server, first router, small link, second router, client.
+/// The path: the server, a first router, the link with a small MTU, a second router, and the client.
 struct RoutedPath {
     client: Namespace,
     _router: Namespace,
@@ -85,7 +86,7 @@ impl RoutedPath {
         dial.client(&self.client, topology::resp()).context("cannot connect")
     }
 
-    /// Gets a value on a new connection.
+    /// Reads a value on a new connection.
     fn get(&self, key: &str, length: usize) -> anyhow::Result<String> {
         let mut client = self.client()?;
         let pong = client.call(&["PING"])?;

@@ -1,4 +1,5 @@
-//! Clients that do not close connections which the server has closed: new clients are served.
+//! Tests clients that do not close connections after the server has closed them. New clients must still be
+//! served.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -10,16 +11,16 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::topology::{self};
 
-/// How long a new client may try, and the pause between two attempts.
+/// Maximum time for which a new client tries to connect. The next constant is the pause between two attempts.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(250);
-/// Time limit of one attempt.
+/// Maximum time of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// Time within which a new client is served: the connect and one retransmitted SYN.
+/// Maximum time until a new client is served: a connect with one retransmitted SYN.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-/// Clients that occupy places: name, words of the command line, whether by HTTP, number, bytes that they
-/// send.
+/// Clients that occupy places: the name of the case, words of the command line, whether the clients use HTTP,
+/// their number, and the bytes that each sends.
 const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
     ("540 clients send QUIT", "", false, 540, b"QUIT\r\n"),
     ("540 unauthenticated clients send QUIT", "requirepass=x", false, 540, b"QUIT\r\n"),
@@ -30,7 +31,7 @@ const HOLDERS: &[(&str, &str, bool, usize, &[u8])] = &[
     ("40 readers that stay", "", true, 40, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
 ];
 
-/// Tests each on its own server.
+/// Tests each kind of client on a server of its own.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for &(claim, line, by_http, count, words) in HOLDERS {
         if bed.is_control && (by_http || line.starts_with("clients")) {
@@ -55,7 +56,8 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Opens connections that send bytes, read the reply, and stay open. Refused ones are left out.
+/// Opens connections that send `words`, read the reply, and stay open. Connections that the server refuses
+/// are not returned.
 fn hold(bed: &Bed<'_>, to: SocketAddrV4, count: usize, words: &[u8]) -> Vec<TcpStream> {
     let mut failures = 0;
     let mut kept = Vec::new();
@@ -75,7 +77,7 @@ fn hold(bed: &Bed<'_>, to: SocketAddrV4, count: usize, words: &[u8]) -> Vec<TcpS
     kept
 }
 
-/// Tries as a new client until it is served.
+/// Tries to connect as a new client until the server answers.
 fn probe(bed: &Bed<'_>, to: SocketAddrV4, by_http: bool) -> (Option<Duration>, Vec<String>) {
     let start = Instant::now();
     let mut log = Vec::new();

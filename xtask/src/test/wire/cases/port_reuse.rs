@@ -1,5 +1,5 @@
-//! A port that is reused while the server still has the old connection (RFC 9293 sections 3.6.1 and
-//! 3.10.7.4, RFC 5961 section 4, RFC 6191).
+//! Tests a port that a client reuses while the server still has the old connection (RFC 9293 sections 3.6.1
+//! and 3.10.7.4, RFC 5961 section 4, RFC 6191).
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -15,19 +15,20 @@ use crate::test::wire::peer::{Peer, QUIET, SOON};
 use crate::test::wire::segment::{self, Flags, Out};
 use crate::test::wire::topology::{self, DEVICE, HOST};
 
-/// Number of uses of a port.
+/// Number of connections from the same port.
 const ROUNDS: usize = 4;
-/// Time limit of a connect without a retransmitted SYN, on a busy host.
+/// Maximum time of a connect without a retransmitted SYN, on a busy host.
 const CONNECT: Duration = Duration::from_millis(700);
-/// Time limit of a connect after a challenge, which costs the client one retransmitted SYN.
+/// Maximum time of a connect after a challenge ACK, because of which the client must send its SYN a second
+/// time.
 const CHALLENGED: Duration = Duration::from_secs(4);
 
-/// A way to end a connection.
+/// A function that ends a connection in a certain way.
 type End = fn(&mut TcpStream) -> io::Result<()>;
 
-/// The ends: name, whether by HTTP, the conversation. The client's own FIN is not among them: after it the
-/// client's kernel keeps the port, unless timestamps distinguish old segments from new ones, and the image
-/// sends none.
+/// The ways to end a connection: the name, whether the client uses HTTP, and the function. The client's own
+/// FIN is not included: after it, the client's kernel keeps the port in use unless timestamps distinguish old
+/// segments from new ones, and the image sends no timestamps.
 const ENDS: &[(&str, bool, End)] = &[
     ("QUIT", false, |stream| to_end(stream, b"QUIT\r\n")),
     ("a protocol error", false, |stream| to_end(stream, b"*1\r\nX\r\n")),
@@ -45,7 +46,7 @@ fn to_end(stream: &mut TcpStream, words: &[u8]) -> io::Result<()> {
     stream.read_to_end(&mut Vec::new()).map(|_| ())
 }
 
-/// Tests a kernel's client, with and without timestamps.
+/// Tests a client that uses the kernel's TCP, with and without timestamps.
 pub(super) fn kernel(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("ports used again", &Boot::plain(), findings, |server, findings| {
         for timestamps in ["1", "0"] {
@@ -92,7 +93,7 @@ fn reuse(
         times.push(format!("{}", start.elapsed().as_millis()));
         end(&mut stream?)?;
         anyhow::ensure!(start.elapsed() < CONNECT + SOON, "slow");
-        // The kernel's own half of the connection is in LAST-ACK for a moment.
+        // The kernel's end of the connection is in LAST-ACK for a short time.
         thread::sleep(Duration::from_millis(150));
         Ok(())
     };
@@ -106,14 +107,14 @@ fn is_slow(milliseconds: &str) -> bool {
     milliseconds.parse().is_ok_and(|time| Duration::from_millis(time) > CONNECT)
 }
 
-/// The steps that lead to a state.
+/// A function that brings the connection into a certain state.
 type Reach = fn(&mut Peer) -> anyhow::Result<()>;
 
-/// The states, each with its steps.
+/// The states of the server's connection, each with the function that leads to the state.
 const STATES: &[(&str, Reach)] = &[
     ("ESTABLISHED", |_| Ok(())),
     ("LAST-ACK", |peer| {
-        // The FIN of the server is not acknowledged.
+        // The peer does not acknowledge the FIN of the server.
         peer.push(Out::new(Flags::FIN_ACK))?;
         peer.wait_for(|segment| segment.header.fin).map(|_| ())
     }),
@@ -131,7 +132,7 @@ const STATES: &[(&str, Reach)] = &[
     }),
 ];
 
-/// Makes the server close; its FIN is received, but not acknowledged.
+/// Makes the server close the connection. The peer receives the FIN, but does not acknowledge it.
 fn quit(peer: &mut Peer) -> anyhow::Result<()> {
     peer.push(Out::data(b"QUIT\r\n"))?;
     let segments = peer.wait_for(|segment| segment.header.fin)?;
@@ -139,7 +140,7 @@ fn quit(peer: &mut Peer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends a SYN with a newer and with an older number in each state.
+/// In each state, sends a SYN with a newer and a SYN with an older sequence number.
 pub(super) fn states(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("a SYN in each state", &Boot::plain(), findings, |_, findings| {
         let mut port = 20_000;
@@ -168,7 +169,8 @@ pub(super) fn states(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<(
     Ok(())
 }
 
-/// Acts like the client's kernel: it answers a challenge by RST, and sends the SYN again after a second.
+/// Behaves like the client's kernel: answers a challenge ACK with a RST, and sends the SYN again after one
+/// second.
 fn state(
     bed: &Bed<'_>,
     port: u16,
@@ -195,7 +197,7 @@ fn state(
         if let Some(answer) = answers.iter().find(|answer| is_open(answer)) {
             peer.send(Out::new(Flags::RST).at(isn.wrapping_add(1)))?;
             let took = start.elapsed();
-            // RFC 6191: a newer number ends TIME-WAIT at once.
+            // RFC 6191: a SYN with a newer sequence number ends TIME-WAIT immediately.
             let limit = if is_over && is_newer { CONNECT } else { CHALLENGED };
             anyhow::ensure!(took < limit, "opened after {took:?}: {}", flow.join("; "));
             return Ok(format!("opened after {:.2} s, {}", took.as_secs_f64(), answer.flags()));

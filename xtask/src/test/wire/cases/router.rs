@@ -1,5 +1,4 @@
-//! Clients behind a router: their packets keep the entry of the router in the ARP table of the image, while other
-//! hosts of the link and SYNs from absent peers compete for entries.
+//! Tests clients behind a router. The server must keep the neighbour entry of the router while it is in use.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,15 +17,15 @@ use crate::test::wire::pings::{self, Times};
 use crate::test::wire::routed::RoutedNetwork;
 use crate::test::wire::topology::{self, DEVICE};
 
-/// Interval of the SYNs of absent peers on the link.
+/// The pause between two SYNs from addresses on the link that do not exist.
 const EVERY: Duration = Duration::from_millis(10);
 const LIMIT: Duration = Duration::from_secs(30);
 const SLOW: Duration = Duration::from_millis(500);
 
-/// Clients on the link, more than a small neighbour cache holds beside the router.
+/// Number of clients on the link. It is more than a small neighbour cache can hold in addition to the router.
 const BESIDE: u8 = 12;
 
-/// Measures one client behind a router, with clients and SYNs of absent peers on the link.
+/// Measures a client behind a router, while clients and SYNs from absent addresses are on the link.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("behind a router", &Boot::plain(), findings, |_, findings| {
         let behind = RoutedNetwork::new(&bed.near)?;
@@ -35,7 +34,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
         let dial = Dial::PLAIN.within(LIMIT);
         thread::scope(|scope| {
             scope.spawn(|| neighbours::strangers(&frames, EVERY, &over));
-            // An entry that use does not confirm expires after a minute.
+            // An entry that is not confirmed by its use expires after one minute.
             let time = bed.seconds(20, 150);
             let stream = behind.stream(dial, topology::resp()).context("the first client");
             let beside = scope.spawn(move || beside(bed, time));

@@ -1,4 +1,5 @@
-//! Clients before AUTH: a bounded share of the server, and Redis' limits.
+//! Tests clients that have not sent the password. They must get only a limited share of the server, and the
+//! same limits as in Redis.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -21,18 +22,18 @@ use crate::test::wire::pings::Times;
 use crate::test::wire::topology::{self};
 
 const LINE: &str = "requirepass=x";
-/// Unauthenticated clients at once, and measured connects of an authenticated one.
+/// Number of unauthenticated clients at the same time. The next constant is the number of measured connects
+/// of an authenticated client.
 const STRANGERS: usize = 200;
 const VISITS: usize = 30;
-/// How long their requests fill the connections before the measurement.
+/// Time for which the requests of these clients fill the connections before the measurement.
 const FILLED: Duration = Duration::from_secs(2);
-/// The documented time of a connect with AUTH and PING, and the tolerance relative to the control on a busy
-/// host.
+/// The documented time of a connect with `AUTH` and `PING`.
 const VISIT: Duration = Duration::from_millis(50);
-/// Longest wait for a reply before AUTH.
+/// Maximum time of a reply before authentication.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Unauthenticated clients that write and never read.
+/// Tests unauthenticated clients that send requests and never read.
 pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     bed.serve("strangers that never read", &Boot::plain().line(LINE), findings, |_, findings| {
         let control = visits(bed)?;
@@ -59,7 +60,7 @@ pub(super) fn writers(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<
             for (name, times) in
                 ["while kernels still send", "once kernels are full"].iter().zip(measured?)
             {
-                // One of many connects may be delayed by a busy host.
+                // A busy host may delay one of many connects, so a quantile is judged.
                 let limit = VISIT.max(control.quantile(900) * 3);
                 let is_right = times.quantile(900) < limit && times.max() < limit * 5;
                 findings.judge(&format!("connect, AUTH and PING {name}"), is_right, times);
@@ -74,7 +75,8 @@ fn write_on(streams: &[TcpStream], is_over: &AtomicBool) {
     let words = encode(&["PING"]).repeat(4000);
     while !is_over.load(Ordering::Relaxed) {
         for mut stream in streams {
-            // A full connection accepts no bytes; a closed one is left.
+            // A connection whose buffers are full accepts no bytes. A connection that the server has closed
+            // is ignored.
             let _ = stream.write(&words);
         }
         thread::sleep(Duration::from_millis(20));
@@ -97,7 +99,7 @@ fn visits(bed: &Bed<'_>) -> anyhow::Result<Times> {
     Ok(Times::new((0..VISITS).map(visit).collect::<anyhow::Result<_>>()?))
 }
 
-/// Sends requests before AUTH, and compares each reply with that of Debian's Redis byte by byte.
+/// Sends requests before authentication. Each reply must be the same as that of Debian's Redis, byte by byte.
 pub(super) fn limits(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let program = linux::redis_server().map_err(|_| Skip("redis-server is not installed"))?;
     let options = ["--requirepass", "x", "--proto-max-bulk-len", "16777216"];
@@ -143,10 +145,11 @@ fn requests() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Sends bytes and reads the answer until a short silence. A word marks the end of the connection.
+/// Sends bytes, and reads until no bytes arrive for a short time. The text `<end>` marks the end of the
+/// connection.
 fn answer(namespace: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut stream = Dial::PLAIN.stream(namespace, to)?;
-    // A server may close before it has read all bytes.
+    // The server may close the connection before it has read all bytes.
     let _ = stream.write_all(bytes);
     stream.set_read_timeout(Some(PATIENCE))?;
     let (mut all, mut piece) = (Vec::new(), [0; 4096]);
@@ -154,7 +157,7 @@ fn answer(namespace: &Namespace, to: SocketAddrV4, bytes: &[u8]) -> anyhow::Resu
         match stream.read(&mut piece) {
             Ok(0) => break all.extend(b"<end>"),
             Ok(length) => all.extend(piece.get(..length).unwrap_or_default()),
-            // Unread input turns a close into a RST.
+            // If a server closes with unread input, it sends a RST.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => break all.extend(b"<end>"),
             Err(_) => break,
         }

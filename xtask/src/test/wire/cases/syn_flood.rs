@@ -1,4 +1,4 @@
-//! Distant clients connect during a flood of SYNs (RFC 4987).
+//! Tests distant clients that connect during a flood of SYNs (RFC 4987).
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,17 +21,18 @@ use crate::test::wire::shim::Faults;
 use crate::test::wire::topology::{self, DEVICE, GUEST};
 use crate::workload::Random;
 
-/// SYNs of a burst, and the interval of bursts: 5,000 SYNs per second.
+/// Number of SYNs in a burst. The next constant is the pause between bursts. The rate is 5,000 SYNs per
+/// second.
 const BURST: u64 = 50;
 const EVERY: Duration = Duration::from_millis(10);
-/// How long the flood lasts before the first client.
+/// Time for which the flood lasts before the first client connects.
 const FILLED: Duration = Duration::from_secs(3);
-/// Clients one after the other.
+/// Number of clients, which connect one after the other.
 const CLIENTS: usize = 10;
-/// Time limit of one client: handshake, PING, one lost packet.
+/// Maximum time of one client: a handshake and a `PING`, with one lost packet.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Tests round trips of 30 and of 300 ms.
+/// Tests clients with round trips of 30 ms and of 300 ms.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for round_trip in [30, 300] {
         let claim = format!("clients with a round trip of {round_trip} ms connect");
@@ -63,7 +64,7 @@ pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Connects and sends a PING.
+/// Connects and sends a `PING`. Returns the time until the reply.
 fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut client = Dial::PLAIN.within(LIMIT).client(&far.namespace, topology::resp())?;
@@ -72,7 +73,7 @@ fn visit(far: &ImpairedNetwork) -> anyhow::Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// Sends SYNs from random addresses.
+/// Sends SYNs from random addresses until `is_over` is set.
 fn flood(frames: &Frames, is_over: &AtomicBool, sent: &AtomicU64) {
     let mut random = Random::new(4987, 0);
     let mut due = Instant::now();

@@ -1,4 +1,4 @@
-//! Small windows, small segments, and readers that pause, with and without segmentation offload.
+//! Tests small windows, small segments, and readers that pause, with and without segmentation offload.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -13,17 +13,18 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::topology::{self};
 
-/// Bytes of the value that is read.
+/// Length of the value that each reader reads, in bytes.
 const VALUE: usize = 1 << 20;
 /// Properties of a device without segmentation and checksum offload.
 const PLAIN_CARD: &str = ",csum=off,guest_csum=off,gso=off,host_tso4=off,guest_tso4=off";
-/// Time limit of a reader that does not pause.
+/// Maximum time of a reader that does not pause.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A reader: name, largest segment size, receive buffer, and duration of its pause.
+/// A reader: its name, largest segment size, size of the receive buffer, and duration of its pause in
+/// seconds.
 type Reader = (&'static str, Option<u32>, Option<usize>, u64);
 
-/// Readers at once.
+/// The readers, which read at the same time.
 const READERS: &[Reader] = &[
     ("MSS 88", Some(88), None, 0),
     ("MSS 536", Some(536), None, 0),
@@ -34,10 +35,10 @@ const READERS: &[Reader] = &[
     ("a reader that stops for 55 s", None, Some(8192), 55),
     ("a reader that stops for 90 s", None, Some(8192), 90),
 ];
-/// The longest pause without segmentation offload, unless the long form is requested.
+/// Maximum pause without segmentation offload in seconds, unless cases run for their documented durations.
 const SHORT: u64 = 15;
 
-/// Runs all readers at once, on two devices.
+/// Runs all readers at the same time, on two devices one after the other.
 pub(super) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     for (how, card) in [("with offload", ""), ("without offload", PLAIN_CARD)] {
         bed.serve(how, &Boot::plain().card(card), findings, |_, findings| {

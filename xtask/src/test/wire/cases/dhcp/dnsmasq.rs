@@ -1,4 +1,4 @@
-//! dnsmasq as the DHCP server: the first lease, and a different one after a restart.
+//! Tests dnsmasq as the DHCP server: the first lease, and a different lease after a restart of dnsmasq.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -19,16 +19,17 @@ use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;
 use crate::test::wire::topology::DEVICE;
 
-/// The only address of its range.
+/// The only address that dnsmasq can lease.
 const LEASED: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 77);
-/// Time from the restart to the end of the next renewal, which is requested every five seconds.
+/// Maximum time from the restart to the end of the next renewal. The image requests renewals every five
+/// seconds.
 const RENEWED: Duration = Duration::from_secs(12);
 
-/// A server that ends when it is dropped.
+/// A dnsmasq process that ends when this value is dropped.
 struct Dnsmasq(Child);
 
 impl Dnsmasq {
-    /// Starts dnsmasq on the device with a router. It keeps its leases in a file.
+    /// Starts dnsmasq on the device, with this router in its leases. dnsmasq stores its leases in a file.
     fn start(folder: &std::path::Path, router: &str) -> anyhow::Result<Self> {
         let mut command = Command::new("dnsmasq");
         let words = format!(
@@ -51,7 +52,7 @@ impl Drop for Dnsmasq {
     }
 }
 
-/// Tests a lease, then a renewal with another router.
+/// Tests a lease, and then a renewal with another router.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     if process::find("dnsmasq").is_none() {
         return Err(Skip("dnsmasq is not installed").into());

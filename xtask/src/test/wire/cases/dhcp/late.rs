@@ -1,4 +1,4 @@
-//! A DHCP server that starts late.
+//! Tests a DHCP server that starts late.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -10,7 +10,7 @@ use crate::test::wire::bed::Bed;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::topology::{GUEST, HOST};
 
-/// Tests a server that starts after the fallback address was taken.
+/// Starts the server after the image has taken its fallback address.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let wide_lease: Script = |_, _| {
         let mask = Some(Ipv4Addr::new(255, 255, 0, 0));

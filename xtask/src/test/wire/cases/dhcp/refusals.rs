@@ -1,4 +1,4 @@
-//! DHCP servers that refuse, and leases that end at once.
+//! Tests DHCP servers that refuse requests, and leases that end immediately.
 
 use std::net::SocketAddrV4;
 use std::thread;
@@ -14,9 +14,9 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;
 
-/// Tests a server that refuses a renewal, and servers that would cause packet storms.
+/// Tests a server that refuses a renewal, and servers whose behaviour could cause many packets.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
-    // Not the fallback address, to which the image may return.
+    // The leased address differs from the fallback address, to which the image may return.
     let nak_later: Script = |kind, count| {
         Some(Lease { address: OTHER, is_nak: kind == REQUEST && count > 1, ..Lease::USUAL })
     };
@@ -31,7 +31,7 @@ pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
     storms(bed, findings)
 }
 
-/// Few messages and few log lines, for any behaviour of a server.
+/// The image must send few messages and log few lines, regardless of the behaviour of the server.
 fn storms(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     const STORMS: &[(&str, u64, Script)] = &[
         ("NAK to every request", 10, |kind, _| {

@@ -1,4 +1,4 @@
-//! Renewals that differ from the first lease.
+//! Tests renewals whose lease differs from the first lease.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::thread;
@@ -14,7 +14,7 @@ use crate::test::wire::findings::Findings;
 use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self, GUEST};
 
-/// Tests renewals that differ from the first lease.
+/// Runs a case for each difference.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     let now = Duration::ZERO;
     lease(

@@ -1,4 +1,4 @@
-//! A DHCP server that follows a script (RFC 2131).
+//! A DHCP server that answers by a script (RFC 2131).
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::test::wire::topology::{DEVICE, GUEST, HOST, HOST_MAC};
 
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
-/// Bytes before the options: the fields of BOOTP and the cookie.
+/// Number of bytes before the options of a message: the fields of BOOTP and the cookie.
 const FIELDS_BYTES: usize = 240;
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 
@@ -24,21 +24,21 @@ const OFFER: u8 = 2;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 
-/// An answer.
+/// The lease that the server offers or acknowledges in an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) address: Ipv4Addr,
     pub(super) mask: Option<Ipv4Addr>,
     pub(super) router: Option<Ipv4Addr>,
-    /// Seconds of the lease, of T1 and of T2.
+    /// The duration of the lease, T1 and T2, in seconds.
     pub(super) seconds: u32,
     pub(super) renewal: Option<(u32, u32)>,
-    /// Whether a request is refused.
+    /// Whether the server refuses the request with a NAK.
     pub(super) is_nak: bool,
 }
 
 impl Lease {
-    /// The default lease, renewed after five seconds.
+    /// The default lease, which is renewed after five seconds.
     pub(super) const USUAL: Self = Self {
         address: GUEST,
         mask: Some(Ipv4Addr::new(255, 255, 255, 0)),
@@ -49,11 +49,11 @@ impl Lease {
     };
 }
 
-/// Chooses the answer to a message of a type; `count` messages of the type have arrived, including this
-/// one.
+/// A function that chooses the answer to a message of the type `kind`. `count` is the number of messages of
+/// that type that have arrived, including this one.
 pub(super) type Script = fn(kind: u8, count: usize) -> Option<Lease>;
 
-/// The server, on its own thread. Dropping it ends it.
+/// The DHCP server on a thread of its own. It ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct DhcpServer {
     is_over: Arc<AtomicBool>,
@@ -62,7 +62,7 @@ pub(super) struct DhcpServer {
 }
 
 impl DhcpServer {
-    /// Starts the server on the existing device.
+    /// Starts the server on the existing device of `namespace`.
     pub(super) fn start(namespace: &Namespace, script: Script) -> anyhow::Result<Self> {
         let frames = Frames::open(namespace, DEVICE)?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -90,7 +90,7 @@ impl DhcpServer {
         Ok(Self { is_over, seen, thread: Some(thread) })
     }
 
-    /// Returns the types of the messages that arrived, in order.
+    /// Returns the types of the messages that have arrived, in order.
     pub(super) fn seen(&self) -> Vec<u8> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -105,7 +105,7 @@ impl Drop for DhcpServer {
     }
 }
 
-/// Returns the type of a client's message: option 53.
+/// Returns the type of a client's message, which is in option 53.
 fn kind_of(message: &[u8]) -> Option<u8> {
     let mut rest = message.get(FIELDS_BYTES..)?;
     while let [code, tail @ ..] = rest {
@@ -123,7 +123,7 @@ fn kind_of(message: &[u8]) -> Option<u8> {
     None
 }
 
-/// Writes the answer as a frame.
+/// Returns the frame with the answer.
 fn answer(asked: &[u8], kind: u8, lease: Lease) -> Option<Vec<u8>> {
     let kind = match kind {
         _ if lease.is_nak => NAK,
@@ -132,7 +132,8 @@ fn answer(asked: &[u8], kind: u8, lease: Lease) -> Option<Vec<u8>> {
         _ => return None,
     };
     let mut message = vec![0; FIELDS_BYTES];
-    // A reply over Ethernet with the transaction id and the hardware address of the request.
+    // The answer is a BOOTP reply over Ethernet, with the transaction id and the hardware address of the
+    // request.
     message[..4].copy_from_slice(&[2, 1, 6, 0]);
     message[4..8].copy_from_slice(asked.get(4..8)?);
     message[28..44].copy_from_slice(asked.get(28..44)?);

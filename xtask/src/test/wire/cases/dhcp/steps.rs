@@ -1,4 +1,4 @@
-//! The steps that the DHCP cases share.
+//! The steps that several DHCP cases use.
 
 use std::net::Ipv4Addr;
 use std::thread;
@@ -19,16 +19,16 @@ use crate::test::wire::packet::{Arp, Ends, Heard};
 use crate::test::wire::server::Server;
 use crate::test::wire::topology::{self, DEVICE};
 
-/// A host outside of all networks of the case.
+/// The address of a host outside all networks of the case.
 pub(super) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
-/// The address that a renewal may offer instead.
+/// The address that a renewal may offer instead of the first one.
 pub(super) const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 16);
-/// Time from the first lease to the end of its first renewal.
+/// Maximum time from the first lease to the end of its first renewal.
 pub(super) const RENEWED: Duration = Duration::from_secs(8);
-/// Time from the boot to the fallback address.
+/// Maximum time from the boot until the image has taken its fallback address.
 pub(super) const FALLBACK: Duration = Duration::from_secs(6);
 
-/// Boots by DHCP with a server on the link.
+/// Boots a server that gets its address by DHCP, with a DHCP server on the link.
 pub(super) fn lease(
     bed: &Bed<'_>,
     findings: &mut Findings,
@@ -65,7 +65,7 @@ fn last_word(server: &Server) -> String {
     line.unwrap_or("no line").to_owned()
 }
 
-/// Waits for a condition.
+/// Waits until `is_so` returns `true`.
 pub(super) fn until(mut is_so: impl FnMut() -> bool) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {
@@ -75,7 +75,7 @@ pub(super) fn until(mut is_so: impl FnMut() -> bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that a client of the wider network is served.
+/// Checks that a client with another address of the wider network is served.
 pub(super) fn wide(bed: &Bed<'_>) -> anyhow::Result<String> {
     let client = Ipv4Addr::new(10, 0, 7, 7);
     bed.near.ip(&format!("addr add {client}/16 dev {DEVICE}"))?;
@@ -90,7 +90,8 @@ pub(super) fn wide(bed: &Bed<'_>) -> anyhow::Result<String> {
     }
 }
 
-/// Checks that an answer to an outside host goes to a router, which answers ARP requests.
+/// Checks that the server sends an answer to a host outside its network through `router`, which answers ARP
+/// requests.
 pub(super) fn routed(bed: &Bed<'_>, own: Ipv4Addr, router: Ipv4Addr) -> anyhow::Result<String> {
     let frames = Frames::open(&bed.near, DEVICE)?;
     let [.., last] = router.octets();
@@ -138,7 +139,7 @@ pub(super) fn syn(
     Ends { from_mac, to_mac: GUEST_MAC, from, to }.tcp(header, &[])
 }
 
-/// Makes a lease with other times.
+/// Returns the default lease with other times.
 pub(super) fn seconds(seconds: u32, renewal: Option<(u32, u32)>) -> Option<Lease> {
     Some(Lease { seconds, renewal, ..Lease::USUAL })
 }

@@ -1,4 +1,4 @@
-//! Leases that no machine can use.
+//! Tests leases that no machine can use.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::test::wire::frames::Frames;
 use crate::test::wire::server::patient;
 use crate::test::wire::topology::{self, DEVICE, GUEST};
 
-/// Leases that no machine can use are not taken: the server continues with its fallback address.
+/// The image must not take such a lease. It must continue with its fallback address.
 pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> {
     const CASES: &[(&str, Script)] = &[
         ("router 0.0.0.0", |_, _| router([0, 0, 0, 0])),
@@ -38,7 +38,7 @@ pub(crate) fn run(bed: &Bed<'_>, findings: &mut Findings) -> anyhow::Result<()> 
             thread::sleep(Duration::from_secs(2));
             let mut client = patient(&bed.near, topology::resp())?;
             let refused = reports::stat(&mut client, "dropped_dhcp").unwrap_or_default();
-            // A refused address is an offer that is dropped.
+            // An offer of an address that no machine can have is dropped, and counted.
             ensure!(refused > 0 || !claim.starts_with("address"), "served, but dropped_dhcp is 0");
             Ok(format!("served at the fallback address, dropped_dhcp {refused}"))
         });
