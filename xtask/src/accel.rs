@@ -1,8 +1,8 @@
-//! The choice between KVM and TCG.
+//! Chooses between KVM and TCG.
 //!
-//! A `/dev/kvm` that opens is not enough: on some machines it opens, creates CPUs and runs them a thousand
-//! times slower than QEMU's translator. KVM is chosen only if the processor reports virtualization, and
-//! kept only if the guest answers in time.
+//! It is not enough that `/dev/kvm` can be opened: on some machines KVM creates CPUs, but runs them a
+//! thousand times slower than QEMU's translator. KVM is chosen only if the processor reports virtualization,
+//! and is kept only if the guest answers in time.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -11,20 +11,21 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-/// How long a guest under KVM may take to its first PONG before TCG is tried: a hundred times the time on
-/// real hardware.
+/// Maximum time until a guest under KVM sends its first PONG, before TCG is tried instead. It is a hundred
+/// times the time on real hardware.
 pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 
 /// The engine that runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accel {
-    /// Hardware virtualization.
+    /// KVM: hardware virtualization.
     Kvm,
-    /// QEMU's translator, one thread per CPU.
+    /// TCG: QEMU's translator, with one thread per virtual CPU.
     Tcg,
-    /// QEMU's translator; the guest's clock advances by a nanosecond with every instruction of the guest.
+    /// QEMU's translator, with a guest clock that advances by one nanosecond with each instruction of the
+    /// guest.
     Counted,
-    /// As `Counted`, but the clock also advances while the guest sleeps, like the host's clock.
+    /// As `Counted`, but while the guest sleeps its clock advances like the host's clock.
     CountedInTime,
 }
 
@@ -38,11 +39,11 @@ impl Accel {
         }
     }
 
-    /// Returns further arguments of QEMU.
+    /// Returns the further arguments of QEMU that this accelerator needs.
     pub(crate) fn more(self) -> &'static [&'static str] {
         match self {
             Self::Kvm | Self::Tcg => &[],
-            // While the guest sleeps, the clock jumps to the next deadline.
+            // While the guest sleeps, its clock jumps to the next deadline.
             Self::Counted => &["-icount", "shift=0,sleep=off"],
             Self::CountedInTime => &["-icount", "shift=0,sleep=on"],
         }
@@ -59,29 +60,29 @@ impl fmt::Display for Accel {
     }
 }
 
-/// The choice of `--accel`.
+/// The values of `--accel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AccelRequest {
-    /// KVM if it works, else TCG.
+    /// KVM if it works on this machine, and TCG otherwise.
     Auto,
-    /// Hardware virtualization.
+    /// KVM: hardware virtualization.
     Kvm,
-    /// QEMU's translator.
+    /// TCG: QEMU's translator.
     Tcg,
 }
 
-/// The accelerator and the reason for it.
+/// The chosen accelerator, and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AccelChoice {
-    /// The accelerator to start with.
+    /// The accelerator with which the guest is started first.
     pub(crate) accel: Accel,
-    /// Whether TCG is tried if this accelerator is too slow.
+    /// Whether TCG is tried if the guest is too slow with this accelerator.
     pub(crate) on_trial: bool,
-    /// The reason, as a clause.
+    /// The reason for the choice, as a clause.
     pub(crate) why: String,
 }
 
-/// Chooses by the request and the capabilities of the machine.
+/// Chooses the accelerator by the request and by the capabilities of the machine.
 pub(crate) fn choose(request: AccelRequest) -> AccelChoice {
     let asked = |accel| AccelChoice { accel, on_trial: false, why: "requested".to_owned() };
     match request {

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the image, on either runtime.
+//! `cargo xtask build`: builds the image for one of the two runtimes.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,13 +12,13 @@ use crate::runtime::Runtime;
 use crate::toolchain::{self, TARGET, Toolchain};
 use crate::workspace::Workspace;
 
-/// The folder of finished images.
+/// The folder of the finished images.
 const FOLDER: &str = "target/image";
 
 /// The purpose of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Image {
-    /// The service.
+    /// The image that serves clients.
     Service,
     /// The image that runs its own tests and exits.
     SelfTest,
@@ -46,7 +46,7 @@ impl Image {
     }
 }
 
-/// Runs the verb.
+/// Runs `cargo xtask build`.
 pub(crate) fn build(workspace: &Workspace, options: &BuildOptions) -> anyhow::Result<ExitCode> {
     let image = if options.selftest { Image::SelfTest } else { Image::Service };
     let toolchain = Toolchain::ensure(workspace)?;
@@ -56,7 +56,7 @@ pub(crate) fn build(workspace: &Workspace, options: &BuildOptions) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds an image and returns the path of its ELF.
+/// Builds an image. Returns the path of its ELF file.
 pub(crate) fn compile(
     workspace: &Workspace,
     toolchain: &Toolchain,
@@ -82,7 +82,7 @@ pub(crate) fn compile(
     Ok(elf)
 }
 
-/// Copies a file atomically: a guest that boots at the same time reads either the old or the new one.
+/// Copies a file atomically: a guest that boots at the same time reads either the old or the new image.
 fn publish(from: &Path, to: &Path) -> anyhow::Result<()> {
     if let Some(folder) = to.parent() {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

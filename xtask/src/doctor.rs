@@ -1,4 +1,5 @@
-//! `cargo xtask doctor`: which programs and devices this machine has and lacks. It changes nothing.
+//! `cargo xtask doctor`: reports which of the required programs and devices this machine has. It changes
+//! nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,11 +15,11 @@ use crate::{accel, hermit, network, process, provision, qemu};
 /// One line of the report.
 struct Finding {
     what: &'static str,
-    /// The program that was found, or the advice to get a missing one.
+    /// The program that was found, or advice on how to get it.
     result: Result<String, String>,
 }
 
-/// Runs the verb; code 3 if a program is missing.
+/// Runs `cargo xtask doctor`. The exit code is 3 if a program is missing.
 pub(crate) fn doctor(workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let findings = examine(workspace)?;
     for Finding { what, result } in &findings {
@@ -69,7 +70,8 @@ fn program(name: &str, packages: &[&str]) -> Result<String, String> {
     }
 }
 
-/// rustup puts a proxy for every component into the path, also for components that are not installed.
+/// Finds a component of the Rust toolchain. rustup adds a proxy for each component to the path, even for
+/// components that are not installed.
 fn component(name: &str) -> Result<String, String> {
     let version = process::ask(Path::new(name), &["--version"]);
     let package = name.trim_end_matches("-driver");

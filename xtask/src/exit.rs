@@ -1,13 +1,13 @@
-//! The exit codes of the tool, and the errors that choose one.
+//! The exit codes of the tool, and the errors that select one.
 //!
 //! | code | meaning |
 //! |---|---|
-//! | 0 | done |
-//! | 1 | the requested action failed: an error reply, a failed test, a surviving mutation, a build |
+//! | 0 | the requested action succeeded |
+//! | 1 | the requested action failed: an error reply, a failed test, a surviving mutation, a failed build |
 //! | 2 | the command line is wrong |
 //! | 3 | a program or device is missing on this machine; the command to install it was printed |
-//! | 4 | the guest did not come up, or ended by itself |
-//! | 5 | the name or the port is taken, or no guest of that name runs |
+//! | 4 | the guest did not start to answer, or ended by itself |
+//! | 5 | the name or the port is in use, or no guest of that name runs |
 
 use std::fmt;
 use std::process::ExitCode;
@@ -17,11 +17,11 @@ use std::process::ExitCode;
 pub(crate) enum Cause {
     /// An option has a value that cannot be used.
     Usage,
-    /// A person must install something.
+    /// A program or device must be installed by the user.
     Missing,
     /// The guest ended, or sent no PONG in time.
     Guest,
-    /// A name or port is taken, or no guest of that name runs.
+    /// A name or port is in use, or no guest of that name runs.
     Taken,
 }
 
@@ -36,7 +36,7 @@ impl Cause {
     }
 }
 
-/// An error with its own exit code.
+/// An error with an exit code of its own.
 #[derive(Debug)]
 pub(crate) struct Failure {
     cause: Cause,
@@ -51,17 +51,17 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Makes an error that ends the tool with the cause's code.
+/// Returns an error that ends the tool with the exit code of `cause`.
 pub(crate) fn failure(cause: Cause, message: impl Into<String>) -> anyhow::Error {
     Failure { cause, message: message.into() }.into()
 }
 
-/// Returns the cause of an error, or `None` for a plain failure.
+/// Returns the cause of an error, or `None` if the error has no exit code of its own.
 pub(crate) fn cause_of(error: &anyhow::Error) -> Option<Cause> {
     error.downcast_ref::<Failure>().map(|failure| failure.cause)
 }
 
-/// Prints the error, if any, and chooses the exit code.
+/// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn code_of(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

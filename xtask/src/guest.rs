@@ -1,4 +1,4 @@
-//! A running guest: QEMU, its network helper, and the wait for its first PONG.
+//! A running guest: QEMU, its network helper passt, and the wait for the first PONG.
 
 mod autopsy;
 pub(crate) mod plan;
@@ -24,38 +24,39 @@ use crate::{listen_backlog, process};
 pub(crate) use autopsy::is_success;
 pub(crate) use plan::GuestPlan;
 
-/// How long QEMU may take to end after a signal.
+/// Maximum time in which QEMU must end after a signal.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// Bounds of the wait for one PONG: the short one detects a guest that boots in a tenth of a second, the
-/// long one avoids many probes of a guest that takes minutes.
+/// Minimum time of one attempt to get a PONG. It is short, to detect a guest that boots in a tenth of a
+/// second. The next constant is the maximum: it is long, to avoid many attempts with a guest that takes
+/// minutes.
 const PATIENCE_MIN: Duration = Duration::from_millis(4);
 const PATIENCE_MAX: Duration = Duration::from_secs(2);
 
-/// A guest and its helper. Dropping it ends both, unless it was released.
+/// A guest and its network helper. Both end when this value is dropped, unless it was released.
 #[derive(Debug)]
 pub(crate) struct Guest {
     plan: GuestPlan,
     instance: Rc<Instance>,
     qemu: Child,
-    /// The supervisor of passt.
+    /// The supervisor of passt, if the guest uses passt.
     supervisor: Option<Child>,
     started: Instant,
     released: bool,
 }
 
-/// The reason why no PONG came.
+/// The reason why the guest sent no PONG.
 #[derive(Debug)]
 pub(crate) enum NoPong {
     /// QEMU ended.
     Died(ExitStatus),
-    /// The time limit was exceeded.
+    /// The time limit has passed.
     Late,
-    /// A person interrupted the wait.
+    /// The user interrupted the wait.
     Interrupted,
 }
 
 impl Guest {
-    /// Starts QEMU and, if the plan has one, passt.
+    /// Starts QEMU, and passt if the plan has it.
     pub(crate) fn start(
         plan: GuestPlan,
         instance: Rc<Instance>,
@@ -81,7 +82,7 @@ impl Guest {
                 end_group(&mut supervisor.child);
             }
         })?;
-        // From here on QEMU alone holds the socket of the supervisor.
+        // From here on, only QEMU holds the socket by which the supervisor detects the end of QEMU.
         let supervisor = supervisor.map(|supervisor| supervisor.child);
         let guest =
             Self { plan, instance, qemu, supervisor, started: Instant::now(), released: false };
@@ -89,15 +90,15 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Records the processes for `stop`.
+    /// Records the processes of the guest, so that `stop` can end them.
     fn record(&self) -> anyhow::Result<()> {
-        // A process that has ended has no start time and need not be stopped.
+        // A process that has already ended has no start time, and need not be stopped.
         let Some(qemu) = Pid::of(self.qemu.id()) else { return Ok(()) };
         let supervisor = self.supervisor.as_ref().and_then(|supervisor| Pid::of(supervisor.id()));
         self.instance.record(&Processes { qemu, supervisor })
     }
 
-    /// Waits for the first PONG and publishes the ports; `tick` returns whether to give up.
+    /// Waits for the first PONG, and then publishes the ports. The wait ends early if `tick` returns `true`.
     pub(crate) fn wait_for_pong(
         &mut self,
         limit: Duration,
@@ -110,7 +111,7 @@ impl Guest {
             if tick() {
                 return Ok(Err(NoPong::Interrupted));
             }
-            // A slow guest needs more time for one answer than the first probes give it.
+            // A slow guest needs more time for an answer than the first attempts allow.
             let patience = (self.started.elapsed() / 10).clamp(PATIENCE_MIN, PATIENCE_MAX);
             if client::pongs(self.plan.host, patience) {
                 self.raise_backlogs();
@@ -124,7 +125,7 @@ impl Guest {
         }
     }
 
-    /// Lets many clients connect at once through QEMU's user network.
+    /// Raises the listen backlog of QEMU's user network, so that many clients can connect at the same time.
     fn raise_backlogs(&self) {
         if self.plan.network != Some(Network::User) {
             return;
@@ -139,22 +140,22 @@ impl Guest {
         }
     }
 
-    /// Waits until QEMU ends by itself; returns `None` if the time limit is exceeded.
+    /// Waits until QEMU ends by itself. Returns `None` if the time limit has passed.
     pub(crate) fn wait_for_end(&mut self, limit: Duration) -> anyhow::Result<Option<ExitStatus>> {
         process::wait(&mut self.qemu, limit).context("waiting for QEMU")
     }
 
-    /// Returns the exit status if QEMU has ended.
+    /// Returns the exit status of QEMU, or `None` while it runs.
     pub(crate) fn try_wait(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.qemu.try_wait().context("looking at QEMU")
     }
 
-    /// Leaves the guest running when the tool ends.
+    /// Lets the guest continue after the end of the tool.
     pub(crate) fn release(mut self) {
         self.released = true;
     }
 
-    /// Returns the plan that the guest was started with.
+    /// Returns the plan with which the guest was started.
     pub(crate) fn plan(&self) -> &GuestPlan {
         &self.plan
     }
@@ -174,7 +175,7 @@ impl Guest {
         }
     }
 
-    /// Makes the error for a guest that did not come up.
+    /// Returns the error for a guest that sent no PONG.
     pub(crate) fn explain(&self, reason: &NoPong, limit: Duration) -> anyhow::Error {
         let what = match reason {
             NoPong::Died(status) => autopsy::meaning(*status, &self.instance.console()),
@@ -184,7 +185,7 @@ impl Guest {
         exit::failure(Cause::Guest, format!("{what}{}", autopsy::last_words(&self.instance)))
     }
 
-    /// Makes the error for a guest that came up and ended by itself.
+    /// Returns the error for a guest that sent a PONG and ended later by itself.
     pub(crate) fn explain_end(&self, status: ExitStatus) -> anyhow::Error {
         self.explain(&NoPong::Died(status), Duration::ZERO)
     }
@@ -196,7 +197,7 @@ impl Guest {
             let _ = self.qemu.kill();
             let _ = self.qemu.wait();
         }
-        // The supervisor detects the end of QEMU, ends passt and then itself.
+        // The supervisor detects the end of QEMU, ends passt, and then ends itself.
         if let Some(supervisor) = &mut self.supervisor
             && !matches!(process::wait(supervisor, STOP_LIMIT), Ok(Some(_)))
         {
@@ -216,7 +217,7 @@ impl Drop for Guest {
 /// A supervisor that waits for the end of QEMU.
 struct PasstSupervisor {
     child: Child,
-    /// The socket that QEMU inherits; the supervisor detects that it is closed.
+    /// The socket that QEMU inherits. When it is closed, the supervisor knows that QEMU has ended.
     tie: UnixStream,
 }
 
@@ -229,8 +230,7 @@ impl PasstSupervisor {
     ) -> anyhow::Result<Option<Self>> {
         let (Some(passt), Some((_, far))) = (passt, ends) else { return Ok(None) };
         let (command, tie) = supervisor::command(&passt)?;
-        // The supervisor must outlive a tool that is killed, because only the supervisor can then end
-        // passt.
+        // The supervisor must continue if the tool is killed, because then only the supervisor can end passt.
         let child = spawn(command, instance, "passt.log", Bond::Released, &[far])?;
         Ok(Some(Self { child, tie }))
     }
@@ -249,7 +249,7 @@ fn spawn(
     command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
-/// Ends a child that leads a process group, with the group.
+/// Ends a child process and its process group, which the child leads.
 fn end_group(child: &mut Child) {
     let _ = sys::kill_group(child.id());
     let _ = child.wait();

@@ -1,8 +1,8 @@
-//! The Hermit kernel as a library below the image: fetched by cargo, adapted, and written to
+//! The Hermit kernel as a library below the image. cargo downloads the kernel; an adapted copy is written to
 //! `target/hermit/kernel`.
 //!
-//! The published version is older than the compilers that build the image. [`changes`] is the one table of
-//! edits that adapt it. No source of Hermit is part of this repository.
+//! The published version is older than the compilers that build the image. [`changes`] is the only table of
+//! the edits that adapt it. This repository contains no source of Hermit.
 
 mod adapt;
 mod changes;
@@ -23,10 +23,10 @@ use adapt::Recipe;
 use folder::KernelFolder;
 use package::{PACKAGE, VERSION};
 
-/// The folder of the adapted kernel, below the workspace.
+/// The folder of the adapted kernel, relative to the workspace.
 const KERNEL: &str = "target/hermit/kernel";
 
-/// Describes in a clause whether the kernel has been made.
+/// Returns a clause that tells whether the adapted kernel exists.
 pub(crate) fn state(workspace: &Workspace) -> String {
     match is_made(&workspace.path(KERNEL), &Recipe::PUBLISHED) {
         true => format!("{PACKAGE} {VERSION} is in {KERNEL}"),
@@ -36,11 +36,10 @@ pub(crate) fn state(workspace: &Workspace) -> String {
     }
 }
 
-/// Makes the adapted kernel, unless it exists, and has cargo fetch the dependencies of its image.
+/// Creates the adapted kernel unless it exists, and lets cargo download the dependencies of its image.
 ///
-/// # Errors
-/// A package cannot be fetched (the cause is [`Missing`](crate::exit::Cause::Missing)), or the sources of
-/// the kernel differ from those that the table of changes is written for.
+/// # Errors A package cannot be downloaded (the cause is [`Missing`](crate::exit::Cause::Missing)), or the
+/// sources of the kernel differ from those for which the table of changes was written.
 pub(crate) fn ensure(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
     let fetch = || fetch::fetch(workspace, toolchain);
     ensure_at(&workspace.path(KERNEL), &Recipe::PUBLISHED, fetch)?;
@@ -65,7 +64,7 @@ fn ensure_at(
     place.replace()
 }
 
-/// Returns whether a folder holds exactly the sources that a recipe results in.
+/// Returns whether a folder contains exactly the sources that the recipe produces.
 fn is_made(kernel: &Path, recipe: &Recipe<'_>) -> bool {
     checksum::of_tree(kernel).is_ok_and(|found| found == recipe.sha256)
 }

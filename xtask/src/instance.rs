@@ -1,7 +1,7 @@
-//! A guest with a name: its folder `target/run/NAME`, its lock and its `ports.json`.
+//! A guest with a name: its folder `target/run/NAME`, its lock and its file `ports.json`.
 //!
-//! The lock is an advisory lock on the file `lock`. The tool takes it and QEMU inherits it, so it is held
-//! exactly as long as one of them lives, and no pid can become stale.
+//! The lock is an advisory lock on the file `lock`. The tool takes the lock and QEMU inherits it, so it is
+//! held exactly as long as one of them lives. Unlike a pid in a file, it can never be out of date.
 
 mod ports_file;
 mod processes;
@@ -19,12 +19,12 @@ use crate::workspace::Workspace;
 pub(crate) use ports_file::Ports;
 pub(crate) use processes::Processes;
 
-/// How long a guest that was killed may hold its lock.
+/// Maximum time for which a killed guest may still hold its lock.
 const DEATH_LIMIT: Duration = Duration::from_millis(500);
 /// The pause between two attempts to take a lock.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A claimed name. It proves that no other guest of this name lives.
+/// A claimed name of a guest. The value proves that no other guest of this name lives.
 #[derive(Debug)]
 pub(crate) struct Instance {
     name: String,
@@ -33,10 +33,10 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Claims a name.
+    /// Claims a name for a guest.
     ///
-    /// # Errors
-    /// The name is not a plain word, or a guest of this name lives; its ports are in the message.
+    /// # Errors The name is not a plain word, or a guest of this name lives. In the second case the message
+    /// contains its ports.
     pub(crate) fn claim(workspace: &Workspace, name: &str) -> anyhow::Result<Self> {
         let folder = folder(workspace, name)?;
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -49,27 +49,27 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Returns the name.
+    /// Returns the name of the guest.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the folder.
+    /// Returns the folder of the guest.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Returns the path of a file in the folder.
+    /// Returns the path of a file in the folder of the guest.
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)
     }
 
-    /// Returns the path of the serial console's file.
+    /// Returns the path of the file with the serial console.
     pub(crate) fn serial(&self) -> PathBuf {
         self.path("serial.log")
     }
 
-    /// Returns the text on the serial console, empty if the file does not exist.
+    /// Returns the text on the serial console. It is empty if the file does not exist.
     pub(crate) fn console(&self) -> String {
         let bytes = fs::read(self.serial()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -80,13 +80,13 @@ impl Instance {
         self.lock.as_raw_fd()
     }
 
-    /// Publishes the addresses of the guest.
+    /// Writes the addresses of the guest to `ports.json`.
     pub(crate) fn publish(&self, ports: &Ports) -> anyhow::Result<()> {
         let path = self.path("ports.json");
         fs::write(&path, ports.to_json()).with_context(|| path.display().to_string())
     }
 
-    /// Returns whether `ports.json` still exists; `stop` removes it before it ends the guest.
+    /// Returns whether `ports.json` still exists. `stop` removes that file before it ends the guest.
     pub(crate) fn is_published(&self) -> bool {
         self.path("ports.json").exists()
     }
@@ -96,7 +96,7 @@ impl Instance {
         forget_ports(&self.folder);
     }
 
-    /// Records the processes of the guest.
+    /// Writes the processes of the guest to `processes.json`.
     pub(crate) fn record(&self, processes: &Processes) -> anyhow::Result<()> {
         processes.write(&self.folder)
     }
@@ -107,15 +107,14 @@ pub(crate) fn forget_ports(folder: &Path) {
     let _ = fs::remove_file(folder.join("ports.json"));
 }
 
-/// Returns the processes that the last run of a folder started.
+/// Returns the processes that were started by the last run in a folder.
 pub(crate) fn processes(folder: &Path) -> Option<Processes> {
     Processes::read(folder)
 }
 
 /// Returns the folder of a name.
 ///
-/// # Errors
-/// The name would lead out of `target/run`, or is hard to type.
+/// # Errors The folder would be outside of `target/run`, or the name is hard to type.
 pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
@@ -125,7 +124,7 @@ pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBu
     Ok(workspace.path("target/run").join(name))
 }
 
-/// Fails if a guest of the name lives; changes nothing.
+/// Checks that no guest of the name lives. Changes nothing.
 ///
 /// # Errors
 /// As [`Instance::claim`].
@@ -137,7 +136,7 @@ pub(crate) fn expect_free(workspace: &Workspace, name: &str) -> anyhow::Result<(
     Ok(())
 }
 
-/// Returns the ports of a live guest, or `None` if no guest of that name answers.
+/// Returns the ports of a live guest, or `None` if no guest of that name lives.
 pub(crate) fn find_live(workspace: &Workspace, name: &str) -> anyhow::Result<Option<Ports>> {
     let folder = folder(workspace, name)?;
     if !is_locked(&folder)? {
@@ -159,7 +158,7 @@ pub(crate) fn expect_live(workspace: &Workspace, name: &str) -> anyhow::Result<P
     })
 }
 
-/// Returns whether the tool or the guest of a name lives.
+/// Returns whether the tool or the guest that uses this folder lives.
 pub(crate) fn is_locked(folder: &Path) -> anyhow::Result<bool> {
     if !folder.join("lock").exists() {
         return Ok(false);
@@ -182,8 +181,8 @@ fn try_lock(lock: &File) -> anyhow::Result<bool> {
     }
 }
 
-/// Takes a lock, and waits a moment for a guest that was just killed: the kernel frees its memory before it
-/// releases the lock.
+/// Takes a lock. Waits up to `limit` for a guest that was just killed, because the kernel frees its memory
+/// before it releases the lock.
 fn lock_within(lock: &File, limit: Duration) -> anyhow::Result<bool> {
     let deadline = Instant::now() + limit;
     loop {

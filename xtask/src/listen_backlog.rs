@@ -1,9 +1,9 @@
-//! The listen backlog of QEMU's user network, raised from outside.
+//! Raises the listen backlog of QEMU's user network from outside of QEMU.
 //!
-//! QEMU listens for a forwarded port with a backlog of 1 and has no option for more: if many clients
-//! connect at once, the kernel drops the SYNs of all but two, and those clients wait for seconds. A backlog
-//! belongs to the socket, and `listen` changes it at any time, so the tool copies QEMU's listening sockets
-//! (`pidfd_getfd`) and calls `listen` again. QEMU keeps using its own descriptors.
+//! QEMU listens on a forwarded port with a backlog of 1, and has no option for more. If many clients connect
+//! at the same time, the kernel drops the SYNs of all but two, and the other clients wait for seconds. The
+//! backlog belongs to the socket, and `listen` can change it at any time. The tool therefore copies QEMU's
+//! listening sockets (`pidfd_getfd`) and calls `listen` again. QEMU's own descriptors stay valid.
 
 use std::fs;
 use std::io;
@@ -14,13 +14,12 @@ use anyhow::{Context, anyhow};
 
 use crate::sys;
 
-/// The backlog that is requested. The kernel applies at most `net.core.somaxconn`.
+/// The requested backlog. The kernel limits it to `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
 
-/// Raises the backlog of a process' listening socket on a port of 127.0.0.1.
+/// Raises the backlog of the socket with which a process listens on a port of 127.0.0.1.
 ///
-/// # Errors
-/// The socket is not found, or the kernel does not allow a copy.
+/// # Errors The socket is not found, or the kernel does not permit the copy.
 pub(crate) fn raise(pid: u32, port: u16) -> anyhow::Result<()> {
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
     let inode = listening_inode(&table, port)
@@ -31,7 +30,7 @@ pub(crate) fn raise(pid: u32, port: u16) -> anyhow::Result<()> {
     sys::listen(&socket, BACKLOG).context("listen")
 }
 
-/// Tries on a child process whether sockets can be copied on this host.
+/// Tests with a child process whether sockets can be copied on this host.
 ///
 /// # Errors
 /// The reason why sockets cannot be copied: an old kernel, a container's filter, a security module.

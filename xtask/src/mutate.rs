@@ -1,9 +1,9 @@
-//! `cargo xtask mutate`: known faults, planted one at a time in a copy of the workspace.
+//! `cargo xtask mutate`: applies known faults to a copy of the workspace, one at a time.
 //!
-//! Each patch in `vmalloc/mutations/` is one fault. Its header names the layer of the tests that must catch
-//! it, the test of that layer (`# test: model resize::a_shrink`), and the reason why the fault matters (`#
-//! why: …`). The verb fails for a fault that no test catches, a patch that does not apply, and one that
-//! does not compile: none of them shows that the tests detect faults.
+//! Each patch in `vmalloc/mutations/` is one fault. Its header names the test layer that must detect the
+//! fault, the test in that layer (`# test: model resize::a_shrink`), and the reason why the fault matters (`#
+//! why: …`). The command fails if no test detects a fault, if a patch does not apply, or if it does not
+//! compile: in all these cases the run does not show that the tests detect faults.
 
 mod copy;
 mod patch;
@@ -21,7 +21,7 @@ use crate::workspace::Workspace;
 
 use patch::Patch;
 
-/// Runs the verb.
+/// Runs `cargo xtask mutate`.
 pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::Result<ExitCode> {
     let patches = patch::load(&workspace.path("vmalloc/mutations"), &options.patches)?;
     let toolchain = Toolchain::ensure(workspace)?;
@@ -43,8 +43,8 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
     Ok(if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the test bed of a patch's layer, and the layer's name in it: the image's own tests on Hermit
-/// catch a patch of the layer `hermit`.
+/// Returns the test bed for the layer of a patch, and the name of the layer in that test bed. The layer
+/// `hermit` of a patch stands for the image's own tests on Hermit.
 fn bed<'a>(
     tree: &'a Workspace,
     toolchain: &'a Toolchain,
@@ -58,7 +58,8 @@ fn bed<'a>(
     (TestBed { workspace: tree, toolchain, runtime, cpus: 1, wire }, layer)
 }
 
-/// Proves that the tests pass without a fault: otherwise a failure would prove nothing.
+/// Checks that the tests pass without a fault. Otherwise a failed test would not show that a fault was
+/// detected.
 fn check_baseline(
     workspace: &Workspace,
     tree: &Workspace,
@@ -84,7 +85,7 @@ fn check_baseline(
     Ok(())
 }
 
-/// Plants a fault and returns the test that caught it.
+/// Applies a fault. Returns the test that detected it.
 fn plant(
     workspace: &Workspace,
     tree: &Workspace,
@@ -96,7 +97,7 @@ fn plant(
     let (bed, layer) = bed(tree, toolchain, patch.layer);
     test::prepare_layer(&bed, layer, &patch.test).context("with the patch")?;
     let tally = test::run_layer(&bed, layer, &patch.test, false);
-    // The expected test must be among the failed ones, because a name that matches no test catches nothing.
+    // The expected test must be among the failed tests, because a name that matches no test detects no fault.
     let expected = patch.test.rsplit("::").next().unwrap_or_default();
     let first = tally.failures.iter().find(|failure| failure.contains(expected));
     match (first, tally.failures.first()) {

@@ -1,4 +1,4 @@
-//! The network between guest and host: passt, QEMU's user network or a TAP device.
+//! The network between the host and a guest: passt, QEMU's user network, or a TAP device.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,15 +10,15 @@ use runtime_config::ports;
 use crate::exit::{self, Cause};
 use crate::{listen_backlog, process};
 
-/// The kind of network.
+/// The kind of network between the host and a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
     /// QEMU's user network, which needs no installation. Its listen backlog of 1 is raised if the kernel
-    /// allows it.
+    /// permits that.
     User,
-    /// passt, a helper process with real sockets.
+    /// passt, a helper process that uses sockets of the host.
     Passt,
-    /// A TAP device of this name, which the caller has made.
+    /// A TAP device with this name, which the caller has created.
     Tap(&'static str),
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// A port of this host whose connections go to the guest.
+/// A port of this host that is forwarded to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forward {
     /// The address on the host.
@@ -41,7 +41,7 @@ pub(crate) struct Forward {
     pub(crate) guest: u16,
 }
 
-/// The forwarded ports of both services.
+/// The forwarded ports of both services of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forwards {
     /// The RESP service.
@@ -57,10 +57,10 @@ impl Forwards {
     }
 }
 
-/// The choice of `--net`.
+/// The values of `--net`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum NetRequest {
-    /// QEMU's user network if its listen backlog can be raised, else passt if it is installed.
+    /// QEMU's user network if its listen backlog can be raised; otherwise passt if it is installed.
     Auto,
     /// QEMU's user network.
     User,
@@ -68,24 +68,23 @@ pub(crate) enum NetRequest {
     Passt,
 }
 
-/// The network and the reason for it.
+/// The chosen network, and the reason for the choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NetworkChoice {
     /// The network.
     pub(crate) network: Network,
-    /// The reason and its consequence, as a clause.
+    /// The reason for the choice and its consequence, as a clause.
     pub(crate) why: String,
 }
 
 const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds";
 
-/// Chooses by the request and the capabilities of the machine.
+/// Chooses the network by the request and by the capabilities of the machine.
 ///
-/// QEMU's user network is the fastest of those measured (`docs/network.md`), once its backlog is raised. If
-/// that is not possible, passt serves many clients that connect at once.
+/// After its backlog was raised, QEMU's user network is the fastest of the networks in `docs/network.md`. If
+/// the backlog cannot be raised, passt can serve many clients that connect at the same time.
 ///
-/// # Errors
-/// passt was requested and cannot work.
+/// # Errors passt was requested and cannot work.
 pub(crate) fn choose(request: NetRequest) -> anyhow::Result<NetworkChoice> {
     let installed = process::find("passt").is_some();
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
@@ -104,7 +103,8 @@ fn passt_obstacle(installed: bool, routed: bool) -> Option<&'static str> {
     }
 }
 
-/// Chooses by whether QEMU's listening sockets can be copied, and by the obstacle to passt.
+/// Chooses the network. The arguments tell whether QEMU's listening sockets can be copied, and why passt
+/// cannot work.
 fn judge(
     request: NetRequest,
     copied: Result<(), String>,
@@ -140,15 +140,14 @@ fn has_default_route(routes: &str) -> bool {
     })
 }
 
-/// Checks that a port of this host is free, without reserving it; 0 picks a free one.
+/// Checks that a port of this host is free. The port is not reserved. With 0, chooses a free port.
 ///
-/// # Errors
-/// The port is taken: passt would ignore that and serve no connection.
+/// # Errors The port is in use. passt would ignore that, and serve no connection.
 pub(crate) fn free_port(port: u16) -> anyhow::Result<SocketAddr> {
     free_port_of(port, "--port")
 }
 
-/// As [`free_port`], with the name of the port's option for the message.
+/// As [`free_port`], with the name of the option for the port, which the error message contains.
 ///
 /// # Errors
 /// As [`free_port`].
@@ -161,11 +160,10 @@ pub(crate) fn free_port_of(port: u16, option: &str) -> anyhow::Result<SocketAddr
     listener.local_addr().context("the port of a socket")
 }
 
-/// Finds the port of the HTTP reports if it is known before the start. Without an option it is the usual
-/// port, if that is free and the RESP port is the usual one too. `None` stands for any free port.
+/// Returns the port of the HTTP reports if it is known before the start. Without an option it is the default
+/// port, if that port is free and the RESP port is the default too. `None` stands for any free port.
 ///
-/// # Errors
-/// The port that was requested is taken.
+/// # Errors The requested port is in use.
 pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<Option<SocketAddr>> {
     match asked {
         Some(0) => Ok(None),
@@ -175,7 +173,7 @@ pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<O
     }
 }
 
-/// Finds a free port that differs from another, which was chosen but is not in use yet.
+/// Returns a free port that differs from `other`, which was chosen before but is not in use yet.
 ///
 /// # Errors
 /// No port is free.

@@ -1,7 +1,7 @@
-//! passt, the helper process that carries the guest's packets.
+//! passt, the helper process that transfers the guest's packets.
 //!
-//! passt and QEMU get the two ends of a socket pair. With a socket in the file system, passt could wait for
-//! a QEMU that never starts; with a pair, passt ends when QEMU does, or its supervisor ends it.
+//! passt and QEMU get the two ends of a socket pair. With a socket in the file system instead, passt could
+//! wait for a QEMU that never starts. With a pair, passt ends when QEMU ends, or its supervisor ends it.
 
 pub(crate) mod supervisor;
 
@@ -13,7 +13,7 @@ use runtime_config::ports;
 
 use crate::network::{Forward, Forwards};
 
-/// Writes the command that forwards ports of this host to ports of the guest.
+/// Returns the command that forwards ports of this host to ports of the guest.
 pub(crate) fn command(passt: &Path, descriptor: RawFd, forwards: &Forwards) -> Command {
     let text = |address: [u8; 4]| std::net::Ipv4Addr::from(address).to_string();
     let mut command = Command::new(passt);

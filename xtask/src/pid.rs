@@ -1,4 +1,5 @@
-//! A process, identified by its pid and start time, so that a pid which the kernel has reused is detected.
+//! A process that is identified by its pid and start time, so that a pid that the kernel has reused is
+//! detected.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,18 +16,18 @@ pub(crate) struct Pid {
 }
 
 impl Pid {
-    /// Identifies a live process; returns `None` if the pid is unused.
+    /// Identifies a live process. Returns `None` if no process has this pid.
     pub(crate) fn of(number: u32) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
         Some(Self { number, start: start_of(&stat)? })
     }
 
-    /// Returns whether the process lives. A zombie does not.
+    /// Returns whether the process lives. A zombie process does not.
     pub(crate) fn lives(self) -> bool {
         Self::of(self.number) == Some(self)
     }
 
-    /// Sends a signal to the process, and to no other; returns whether it lives.
+    /// Sends a signal to this process only. Returns whether the process lives.
     ///
     /// # Errors
     /// This user may not send the signal.

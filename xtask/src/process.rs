@@ -1,4 +1,4 @@
-//! Child processes that end: compilers, package managers, test clients.
+//! Runs child processes that end by themselves: compilers, package managers, and clients of tests.
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 
 use crate::sys::{self, Bond};
 
-/// Longest run of any child: a cold build on a slow machine.
+/// Maximum time of any child process: the first build on a slow machine.
 const LONGEST: Duration = Duration::from_secs(1800);
 /// The interval of checks of a child.
 const LOOK: Duration = Duration::from_millis(10);
@@ -29,17 +29,17 @@ pub(crate) fn is_verbose() -> bool {
     VERBOSE.load(Ordering::SeqCst)
 }
 
-/// Announces a step in one line.
+/// Prints one line that announces a step.
 pub(crate) fn announce(verb: &str, what: &str) {
     eprintln!("{verb:>10}  {what}");
 }
 
-/// Runs a command to its end and returns its output for any exit code.
+/// Runs a command to its end. Returns its output for any exit code.
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Output> {
     capture_within(command, LONGEST)
 }
 
-/// Runs a command and returns its output; the command is killed when the time limit is exceeded.
+/// Runs a command, and returns its output. Kills the command when the time limit has passed.
 ///
 /// # Errors
 /// The command cannot run, or a signal ended it, such as the kill after the time limit.
@@ -47,7 +47,7 @@ pub(crate) fn capture_within(command: &mut Command, limit: Duration) -> anyhow::
     capture_fed(command.stdin(Stdio::null()), Vec::new(), limit)
 }
 
-/// As [`capture_within`], for a command that reads these bytes.
+/// As [`capture_within`], for a command that reads `input` from its standard input.
 ///
 /// # Errors
 /// As [`capture_within`].
@@ -64,7 +64,7 @@ fn capture_fed(command: &mut Command, input: Vec<u8>, limit: Duration) -> anyhow
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {}", show(command)))?;
     if let Some(mut pipe) = child.stdin.take() {
-        // A command that stops reading reports the reason itself.
+        // If the command stops reading, its own error explains the reason.
         std::thread::spawn(move || pipe.write_all(&input));
     }
     let stdout = collect(child.stdout.take());
@@ -85,7 +85,7 @@ fn capture_fed(command: &mut Command, input: Vec<u8>, limit: Duration) -> anyhow
     Ok(output)
 }
 
-/// Waits for a child; returns `None` if the time limit is exceeded.
+/// Waits until a child ends. Returns `None` if the time limit has passed.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -113,7 +113,7 @@ fn joined(reader: JoinHandle<Vec<u8>>) -> Vec<u8> {
     reader.join().unwrap_or_default()
 }
 
-/// Runs a command that must succeed; its output is shown if it fails.
+/// Runs a command that must succeed. Shows its output if it fails.
 pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Output> {
     let output = capture(command)?;
     if !output.status.success() {
@@ -125,7 +125,7 @@ pub(crate) fn succeed(command: &mut Command) -> anyhow::Result<Output> {
     Ok(output)
 }
 
-/// Prints what a child wrote.
+/// Prints the output of a child.
 pub(crate) fn print_output(output: &Output) -> anyhow::Result<()> {
     let mut stderr = std::io::stderr().lock();
     stderr.write_all(&output.stderr)?;

@@ -1,4 +1,5 @@
-//! Packages of the distribution: missing ones are installed, or named with the commands for a person.
+//! Installs missing packages of the distribution, or prints the commands with which the user can install
+//! them.
 
 mod apt;
 mod host;
@@ -7,15 +8,14 @@ mod refusal;
 pub(crate) use apt::{Apt, Removals};
 pub(crate) use host::Host;
 
-/// Writes the commands by which a person installs packages on this host.
+/// Returns the commands with which the user can install packages on this host.
 pub(crate) fn command_line(packages: &[&str]) -> String {
     Host::real().command_line(packages)
 }
 
-/// Installs packages: directly as root, else by sudo.
+/// Installs packages: directly if the tool runs as root, and by `sudo` otherwise.
 ///
-/// # Errors
-/// The packages cannot be installed; the message lists the attempts and the commands for a person.
+/// # Errors The packages cannot be installed. The message lists the attempts, and the commands for the user.
 pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyhow::Result<()> {
     Apt::new(Host::real()).install(packages, why, removals)
 }

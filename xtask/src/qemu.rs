@@ -1,4 +1,4 @@
-//! QEMU: its path and its command line.
+//! QEMU: its path, its version and its command line.
 
 pub(crate) mod firmware;
 mod memory;
@@ -21,13 +21,13 @@ pub(crate) use memory::Memory;
 /// QEMU, the network helper and the clients that the tests use.
 pub(crate) const PACKAGES: &[&str] = &["qemu-system-x86", "passt", "redis-tools"];
 
-/// All features that QEMU can emulate, or those of the host.
+/// The CPU model with all features that QEMU can emulate, or with those of the host.
 pub(crate) const CPU: &str = "max";
 
-/// The oldest version with `-netdev stream`.
+/// The oldest version of QEMU that has `-netdev stream`.
 const VERSION_MIN: (u32, u32) = (7, 2);
 
-/// Finds QEMU by the option, `$QEMU` or the path.
+/// Finds QEMU by the option, by `$QEMU`, or in the path.
 ///
 /// # Errors
 /// The named QEMU does not exist, or the one that is found is too old.
@@ -41,7 +41,7 @@ pub(crate) fn find(option: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     checked(found).map(Some)
 }
 
-/// Finds QEMU, or installs it.
+/// Finds QEMU, or installs it if it is missing.
 pub(crate) fn ensure(option: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(qemu) = find(option)? {
         return Ok(qemu);
@@ -72,7 +72,7 @@ fn version_of(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.trim().parse().ok()?))
 }
 
-/// The destination of the guest's packets.
+/// The network device of a guest, and the destination of its packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Netdev {
     /// The guest has no network device.

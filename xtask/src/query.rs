@@ -1,4 +1,5 @@
-//! `cargo xtask query`: sends commands to a running guest, from the command line or one per input line.
+//! `cargo xtask query`: sends commands to a running guest. They are words of the command line, or lines of
+//! the input.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
@@ -14,10 +15,10 @@ use crate::instance;
 use crate::resp::{Client, Reply, words};
 use crate::workspace::Workspace;
 
-/// The environment variable of the password, the same as for `redis-cli`.
+/// The environment variable with the password, which `redis-cli` uses too.
 const PASSWORD: &str = "REDISCLI_AUTH";
 
-/// Runs the verb; an error reply is printed and ends with code 1.
+/// Runs `cargo xtask query`. An error reply is printed, and the exit code is then 1.
 pub(crate) fn query(workspace: &Workspace, options: &QueryOptions) -> anyhow::Result<ExitCode> {
     let input = io::stdin();
     if options.command.is_empty() && input.is_terminal() {
@@ -35,7 +36,7 @@ pub(crate) fn query(workspace: &Workspace, options: &QueryOptions) -> anyhow::Re
     Ok(if session.has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// A connection, and whether one of its commands was refused.
+/// A connection for a sequence of commands.
 struct Session {
     client: Client,
     is_raw: bool,
@@ -66,7 +67,7 @@ impl Session {
         }
     }
 
-    /// Runs the commands of a text, one per line, up to `quit` or `exit`.
+    /// Runs the commands of a text, which has one per line, up to `quit` or `exit`.
     fn run_lines(&mut self, input: impl BufRead) -> anyhow::Result<()> {
         for line in input.split(b'\n') {
             match words::split(&line.context("standard input")?) {
@@ -85,7 +86,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends one command and prints its reply, after the push messages that precede it.
+    /// Sends one command, and prints its reply. Push messages before the reply are printed first.
     fn run<T: AsRef<[u8]>>(&mut self, words: &[T]) -> anyhow::Result<()> {
         let mut reply = match self.client.call(words) {
             Err(error) if is_closed(&error) && is_shutdown(words) => {

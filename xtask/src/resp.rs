@@ -1,4 +1,5 @@
-//! The client half of RESP2 and RESP3. The image has its own server half, so that the two check each other.
+//! The client side of RESP2 and RESP3. The image has a server side of its own, so the tests compare two
+//! implementations.
 
 pub(crate) mod client;
 mod encode;

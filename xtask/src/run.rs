@@ -1,4 +1,4 @@
-//! `cargo xtask run`: from a machine without the tools to a running guest.
+//! `cargo xtask run`: installs missing programs, builds the image, and runs a guest.
 
 mod banner;
 mod ports;
@@ -25,10 +25,10 @@ use crate::{network, process};
 use ports::Addresses;
 use tail::Tail;
 
-/// The interval of checks of the console while the guest runs.
+/// The time between two reads of the console while the guest runs.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs the verb.
+/// Runs `cargo xtask run`.
 pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<ExitCode> {
     if options.dry_run {
         return preview(workspace, options);
@@ -48,17 +48,17 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> anyhow::Result
 /// A guest that was started, with the choices of its start.
 #[derive(Debug)]
 pub(crate) struct Started {
-    /// The guest and the time to its PONG, `None` if a person interrupted the start.
+    /// The guest and the time until its first PONG, or `None` if the user interrupted the start.
     pub(crate) guest: Option<(Guest, Duration)>,
     /// The accelerator.
     pub(crate) accel: accel::AccelChoice,
     /// The network.
     pub(crate) network: network::NetworkChoice,
-    /// The signals by which a person ends the guest.
+    /// The signals with which the user ends the guest.
     pub(crate) signals: Signals,
 }
 
-/// Installs missing programs, builds, and boots to the first PONG.
+/// Installs missing programs, builds the image, and boots a guest until its first PONG.
 pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Result<Started> {
     let (_, config) = options.machine.command_line()?;
     ports::check(options, &config)?;
@@ -75,7 +75,7 @@ pub(crate) fn start(workspace: &Workspace, options: &RunOptions) -> anyhow::Resu
     Ok(Started { guest, accel, network, signals })
 }
 
-/// Fills in the settings that do not depend on the host's network.
+/// Chooses the settings that do not depend on the network of the host.
 fn draft(
     options: &RunOptions,
     qemu: PathBuf,
@@ -106,7 +106,7 @@ fn draft(
 
 type Booted = (Option<(Guest, Duration)>, accel::AccelChoice, Signals);
 
-/// Starts the guest and waits for its PONG, first under KVM on trial and then under TCG.
+/// Starts the guest, and waits for its PONG. KVM may be tried first; if it is too slow, TCG is used.
 fn boot(
     options: &RunOptions,
     mut plan: GuestPlan,
@@ -139,7 +139,7 @@ fn boot(
     }
 }
 
-/// Shows the console until the guest ends or a person ends it.
+/// Shows the console until the guest ends or the user ends it.
 fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::Result<ExitCode> {
     let mut tail = Tail::at_end(&guest.instance().serial(), &guest.plan().image, threshold);
     loop {
@@ -164,7 +164,8 @@ fn watch(guest: &mut Guest, signals: &Signals, threshold: LogLevel) -> anyhow::R
     }
 }
 
-/// Warnings only by default, so that the banner stays visible.
+/// Returns the log level that is shown. By default only warnings and errors are shown, so that the banner
+/// stays visible.
 fn threshold(options: &RunOptions) -> LogLevel {
     options.machine.log.unwrap_or(LogLevel::Warn)
 }

@@ -1,4 +1,4 @@
-//! The two runtimes of the image, and the differences between their builds and machines.
+//! The two runtimes of the image, with the differences between their builds and their machines.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::qemu;
 /// The software below the service in the image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Runtime {
-    /// Our own runtime, without a kernel.
+    /// The project's own runtime, without a kernel.
     #[default]
     Bare,
     /// The Hermit kernel.

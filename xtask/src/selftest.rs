@@ -1,4 +1,5 @@
-//! `cargo xtask selftest`: the image's own tests on this machine, as one report that can be pasted.
+//! `cargo xtask selftest`: runs the image's own tests on this machine, and prints one report to paste into a
+//! message.
 
 pub(crate) mod machine;
 
@@ -22,7 +23,7 @@ use machine::{Machine, Run};
 /// The test with a configurable duration.
 const STALE: &str = "coherence::stale_tlb";
 
-/// Runs the verb; code 1 if a test failed.
+/// Runs `cargo xtask selftest`. The exit code is 1 if a test failed.
 pub(crate) fn selftest(
     workspace: &Workspace,
     options: &SelftestOptions,

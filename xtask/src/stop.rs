@@ -1,4 +1,4 @@
-//! `cargo xtask stop`: ends a guest by its name, with every process that its run has started.
+//! `cargo xtask stop`: ends a guest by its name, together with every process that its run has started.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,14 +12,14 @@ use crate::instance::{self, Processes};
 use crate::workspace::Workspace;
 use crate::{process, sys};
 
-/// How long QEMU and passt may take to end after SIGTERM.
+/// Maximum time in which QEMU and passt must end after SIGTERM.
 const POLITE: Duration = Duration::from_secs(5);
-/// How long the kernel may take to end them after SIGKILL.
+/// Maximum time in which the kernel must end them after SIGKILL.
 const FINAL: Duration = Duration::from_secs(5);
-/// The interval of checks.
+/// The time between two checks whether the processes have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs the verb.
+/// Runs `cargo xtask stop`.
 pub(crate) fn stop(workspace: &Workspace, options: &StopOptions) -> anyhow::Result<ExitCode> {
     let name = &options.name;
     let folder = instance::folder(workspace, name)?;

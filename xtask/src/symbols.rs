@@ -1,4 +1,5 @@
-//! Backtraces with function names: the image prints addresses, which are resolved in its ELF.
+//! Adds function names to backtraces. The image prints addresses, and the tool finds their functions in the
+//! image's ELF file.
 
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ pub(crate) struct Symbols {
 /// An address of a backtrace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Address {
-    /// The address of the CPU.
+    /// The address at which the CPU was.
     Here(u64),
-    /// A return address: the call is the instruction before it.
+    /// A return address. The call is the instruction before this address.
     Return(u64),
 }
 
@@ -26,7 +27,7 @@ impl Symbols {
         Self { image: image.to_path_buf(), loader: None }
     }
 
-    /// Returns the lines to show after a line of the console; only a backtrace has any.
+    /// Returns the lines to show after a line of the console. Only a backtrace has such lines.
     pub(crate) fn expand(&mut self, line: &str) -> Vec<String> {
         let Some(addresses) = line.strip_prefix(BACKTRACE_PREFIX) else { return Vec::new() };
         if self.loader.is_none() {
@@ -47,7 +48,7 @@ fn parse(word: &str) -> Option<Address> {
     }
 }
 
-/// Returns the functions at an address, innermost first if calls were inlined.
+/// Returns the functions at an address. If calls were inlined, the innermost function is first.
 fn frames(loader: &Loader, address: Address) -> Vec<String> {
     let (shown, place) = match address {
         Address::Here(here) => (here, here),

@@ -54,14 +54,14 @@ pub(crate) fn open_terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, Own
     Ok((person, program))
 }
 
-/// The relation of a child process to the tool's life and terminal.
+/// How a child process depends on the life and on the terminal of the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bond {
-    /// The child is killed when the tool ends for any reason, and gets the tool's Ctrl-C.
+    /// The child is killed when the tool ends for any reason, and receives the tool's Ctrl-C.
     Shared,
-    /// The child is killed when the tool ends, but only the tool gets Ctrl-C.
+    /// The child is killed when the tool ends for any reason, but only the tool receives Ctrl-C.
     Own,
-    /// The child outlives the tool, in its own session.
+    /// The child continues after the end of the tool, in a session of its own.
     Released,
 }
 

@@ -1,4 +1,4 @@
-//! The explanation of a guest that ended.
+//! Explains why a guest ended.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -7,15 +7,15 @@ use runtime_config::verdict::{self, Exit, GuestEnd};
 
 use crate::instance::Instance;
 
-/// Lines of a log that are shown.
+/// Number of lines of a log that are shown.
 const LINES_SHOWN: usize = 20;
 
-/// Returns whether the guest has powered itself off with success.
+/// Returns whether the guest has powered the machine off successfully.
 pub(crate) fn is_success(status: ExitStatus) -> bool {
     status.code().and_then(Exit::from_qemu_code) == Some(Exit::Success)
 }
 
-/// Explains an exit status of QEMU, with the line in which a kernel below the image states the reason.
+/// Explains an exit status of QEMU. Includes the line in which a kernel below the image reports its reason.
 pub(super) fn meaning(status: ExitStatus, serial: &str) -> String {
     let Some(code) = status.code() else {
         return format!("signal {} ended QEMU", status.signal().unwrap_or_default());
@@ -29,7 +29,7 @@ pub(super) fn meaning(status: ExitStatus, serial: &str) -> String {
     }
 }
 
-/// Returns the ends of the logs, each under its path, with a newline before each.
+/// Returns the last lines of the logs, each log under its path and after a line end.
 pub(super) fn last_words(instance: &Instance) -> String {
     ["qemu.log", "passt.log", "serial.log"]
         .iter()
@@ -44,7 +44,8 @@ pub(super) fn last_words(instance: &Instance) -> String {
         .collect()
 }
 
-/// Returns whether passt prints the line in every run as root without a system log.
+/// Returns whether passt prints this line in every run as root without a system log, so that it explains no
+/// failure.
 fn is_noise(line: &str) -> bool {
     line.is_empty()
         || line.starts_with("Failed to send ") && line.ends_with(" bytes to syslog")

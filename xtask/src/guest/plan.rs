@@ -1,4 +1,4 @@
-//! The settings of a guest, decided before it starts.
+//! The settings of a guest, which are chosen before the guest starts.
 
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
@@ -13,29 +13,29 @@ use crate::{passt, process};
 /// The settings of a guest.
 #[derive(Clone, Debug)]
 pub(crate) struct GuestPlan {
-    /// QEMU.
+    /// The path of QEMU.
     pub(crate) qemu: PathBuf,
-    /// The firmware; `None` is the machine's own.
+    /// The firmware, or `None` for the default of the machine type.
     pub(crate) firmware: Option<PathBuf>,
-    /// The image, or a kernel.
+    /// The image, or a Linux kernel.
     pub(crate) image: PathBuf,
-    /// The initial file system of a kernel.
+    /// The initial file system of a Linux kernel.
     pub(crate) initrd: Option<PathBuf>,
-    /// Machine type.
+    /// The machine type of QEMU.
     pub(crate) machine: String,
-    /// QEMU's name of the processor.
+    /// The CPU model of QEMU.
     pub(crate) cpu: &'static str,
-    /// Memory.
+    /// The size of the memory.
     pub(crate) memory: Memory,
-    /// Virtual CPUs.
+    /// The number of virtual CPUs.
     pub(crate) smp: u32,
-    /// NUMA nodes.
+    /// The number of NUMA nodes.
     pub(crate) numa: u32,
-    /// The engine that runs the instructions.
+    /// The accelerator that runs the guest's instructions.
     pub(crate) accel: Accel,
-    /// The network; `None` is a guest without a network device.
+    /// The network, or `None` for a guest without a network device.
     pub(crate) network: Option<Network>,
-    /// Further properties of the network device, each after a comma.
+    /// Further properties of the network device, each with a comma in front.
     pub(crate) card: &'static str,
     /// The kernel command line.
     pub(crate) append: String,
@@ -48,7 +48,8 @@ pub(crate) struct GuestPlan {
 }
 
 impl GuestPlan {
-    /// Writes the commands of passt and QEMU; `ends` are the two ends of the socket pair, QEMU's first.
+    /// Returns the commands of passt and QEMU. `ends` are the two ends of the socket pair, with QEMU's end
+    /// first.
     pub(super) fn commands(
         &self,
         serial: &Path,
@@ -88,7 +89,7 @@ impl GuestPlan {
         Forwards { resp: Forward { host: self.host, guest: self.guest_port }, http: self.http }
     }
 
-    /// Writes the content of `qemu.cmd` for a guest that is not started.
+    /// Returns the text of `qemu.cmd` for a guest that is not started.
     pub(crate) fn preview(&self, serial: &Path) -> String {
         let ends = (self.network == Some(Network::Passt)).then_some((3, 4));
         let (passt, qemu) = self.commands(serial, ends);
@@ -96,7 +97,7 @@ impl GuestPlan {
     }
 }
 
-/// Writes the exact command lines, one per process.
+/// Returns the exact command lines, one for each process.
 pub(super) fn script(passt: Option<&Command>, qemu: &Command) -> String {
     let qemu = process::show(qemu);
     match passt {

@@ -1,10 +1,10 @@
 //! The supervisor of passt: a process that ends passt when QEMU has ended.
 //!
-//! passt should end by itself when QEMU closes its end of the pair, but Debian 12's version was observed to
-//! spin forever instead. passt changes its user and so loses its bond to the tool, which may also be
-//! killed. The supervisor is passt's parent, in its own session. QEMU and the tool hold the other end of
-//! the supervisor's standard input until QEMU runs, then QEMU alone: the end of that input means that QEMU
-//! has ended for any reason.
+//! passt should end by itself when QEMU closes its end of the socket pair, but the version in Debian 12 was
+//! observed to loop for ever instead. passt changes its user, so the kernel no longer kills it together with
+//! the tool, and the tool itself may be killed. The supervisor is the parent of passt, in a session of its
+//! own. The other end of its standard input is held by QEMU and the tool until QEMU runs, and then by QEMU
+//! alone. The end of that input therefore means that QEMU has ended, for any reason.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -17,9 +17,9 @@ use anyhow::Context;
 
 use crate::process;
 
-/// How long passt may take to end by itself.
+/// Maximum time in which passt may end by itself.
 const GRACE: Duration = Duration::from_secs(1);
-/// The interval of checks whether passt has ended before QEMU.
+/// The time between two checks whether passt has ended before QEMU.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Writes the command of a supervisor, and returns the socket that QEMU must hold.
@@ -35,7 +35,7 @@ pub(crate) fn command(supervised: &Command) -> anyhow::Result<(Command, UnixStre
     Ok((command, held))
 }
 
-/// Runs the verb.
+/// Runs `cargo xtask supervise`.
 pub(crate) fn supervise(words: &[OsString]) -> anyhow::Result<ExitCode> {
     let (program, arguments) = words.split_first().context("no command")?;
     let mut command = Command::new(program);
@@ -44,7 +44,7 @@ pub(crate) fn supervise(words: &[OsString]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the end of the input or of the child, and ends the child.
+/// Waits until the input ends or the child ends, and then ends the child.
 fn keep(mut child: Child, mut input: impl Read + Send + 'static) -> std::io::Result<()> {
     let (end, has_ended) = mpsc::channel();
     std::thread::spawn(move || {

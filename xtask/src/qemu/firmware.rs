@@ -1,4 +1,4 @@
-//! The firmware that runs before the image: QEMU's default, or qboot, which takes a tenth of the time.
+//! The firmware that runs before the image: the default of QEMU, or qboot, which needs a tenth of the time.
 
 use std::path::{Path, PathBuf};
 
@@ -7,21 +7,21 @@ use clap::ValueEnum;
 use crate::exit::{self, Cause};
 use crate::process;
 
-/// The machines that qboot supports; others have their own firmware.
+/// The machine types that qboot supports. Other machine types have a firmware of their own.
 const MACHINES: [&str; 2] = ["q35", "pc"];
 
-/// The choice of `--firmware`.
+/// The values of `--firmware`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FirmwareRequest {
-    /// qboot if QEMU has it and the machine is q35 or pc, else the machine's own.
+    /// qboot if QEMU has it and the machine is q35 or pc; otherwise the default of the machine.
     Auto,
-    /// qboot, the fastest.
+    /// qboot, which is the fastest.
     Qboot,
-    /// The machine's own: SeaBIOS for q35.
+    /// The default of the machine, which is SeaBIOS for q35.
     Own,
 }
 
-/// Chooses the firmware; `None` is the machine's own.
+/// Returns the chosen firmware, or `None` for the default of the machine.
 ///
 /// # Errors
 /// qboot was requested and is missing.

@@ -1,4 +1,4 @@
-//! The summary of a guest that is up.
+//! Prints the summary of a guest that has answered.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::guest::Guest;
 use crate::workspace::Workspace;
 use crate::{accel, network, process};
 
-/// Prints the banner; its last line names the command that stops the guest.
+/// Prints the banner. Its last line is the command that ends the guest.
 pub(super) fn print(
     workspace: &Workspace,
     options: &RunOptions,

@@ -1,4 +1,4 @@
-//! A guest that runs the image's own tests and exits.
+//! Runs a guest that executes the image's own tests and then exits.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::runtime::Runtime;
 use crate::sys::Bond;
 use crate::workspace::Workspace;
 
-/// Longest run of the image's own tests.
+/// Maximum time of the image's own tests.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// The settings of a guest of the tests.
@@ -25,7 +25,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) nodes: u32,
     pub(crate) memory: Memory,
     pub(crate) accel: Accel,
-    /// qboot leaves devices without addresses, SeaBIOS does not.
+    /// The firmware. Unlike SeaBIOS, qboot assigns no addresses to devices.
     pub(crate) firmware: FirmwareRequest,
     /// The kernel command line.
     pub(crate) append: &'a str,
@@ -34,7 +34,7 @@ pub(crate) struct Machine<'a> {
 /// The results of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
-    /// QEMU's exit code; `None` if QEMU had to be killed.
+    /// The exit code of QEMU, or `None` if QEMU had to be killed.
     pub(crate) exit_code: Option<i32>,
     /// The text of the console.
     pub(crate) serial: String,
@@ -58,7 +58,7 @@ impl Run {
 }
 
 impl Machine<'_> {
-    /// Enough memory for every test.
+    /// Size of a memory that suffices for every test.
     pub(crate) const MEMORY: Memory = Memory::of_mebibytes(256);
 
     /// Boots a self-test image under its own name and waits for its end.
@@ -101,8 +101,8 @@ impl Machine<'_> {
         })
     }
 
-    /// Returns whether the image found the configured machine: a CPU that fails to start would only make
-    /// the tests easier.
+    /// Returns whether the image found all parts of the configured machine. A missing CPU would make the
+    /// tests easier, so they would prove less.
     pub(crate) fn is_in(&self, run: &Run) -> bool {
         run.serial.contains(&format!("{} CPUs, {} nodes", self.cpus, self.nodes))
     }
