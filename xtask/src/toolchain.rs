@@ -1,7 +1,8 @@
-//! The compiler of the image: the search for one with a `core` for bare x86_64, and its command line.
+//! The compiler of the image: the search for a compiler with a `core` for bare x86_64, and its command line.
 //!
-//! The order of the search: the active toolchain with the target installed; the active toolchain with its
-//! library sources; the same two for Debian's packages in `/usr/bin`; then the installations.
+//! The search tries, in this order: the active toolchain with the target installed; the active toolchain with
+//! its library sources; the same two for Debian's packages in `/usr/bin`. If all fail, a compiler is
+//! installed.
 
 mod environment;
 pub(crate) mod install;
@@ -22,16 +23,16 @@ use origin::{Origin, debian};
 
 pub(crate) use target::TARGET;
 
-/// The source of a compiler's `core`.
+/// Tells where the `core` of a compiler comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Core {
-    /// The target is installed.
+    /// The target is installed, with a compiled `core`.
     Installed,
     /// `core` is built from the library sources.
     FromSource,
 }
 
-/// A compiler that can build the image. It proves that its `core` was found.
+/// A compiler that can build the image. The value proves that a `core` was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
     origin: Origin,
@@ -40,14 +41,14 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds a compiler; changes nothing.
+    /// Finds a compiler. Changes nothing.
     pub(crate) fn find(workspace: &Workspace) -> anyhow::Result<Option<Self>> {
         let msrv = workspace.msrv_minor()?;
         let candidates = [(Origin::Active, active_rustc()), (Origin::Debian, debian("rustc"))];
         Ok(candidates.into_iter().find_map(|(origin, rustc)| probe(origin, &rustc, msrv)))
     }
 
-    /// Finds a compiler, or installs one.
+    /// Finds a compiler. Installs one if there is none.
     pub(crate) fn ensure(workspace: &Workspace) -> anyhow::Result<Self> {
         if let Some(toolchain) = Self::find(workspace)? {
             return Ok(toolchain);
@@ -56,7 +57,7 @@ impl Toolchain {
         Self::find(workspace)?.context("the compiler that was just installed is not found")
     }
 
-    /// Describes the compiler in a clause.
+    /// Returns a clause that describes the compiler.
     pub(crate) fn describe(&self) -> String {
         let owner = match self.origin {
             Origin::Active => "the active rustc",
@@ -69,13 +70,13 @@ impl Toolchain {
         format!("{owner} 1.{} {core}", self.minor)
     }
 
-    /// Returns the minor version of this rustc 1.x.
+    /// Returns the minor version of the compiler, which is a rustc 1.x.
     pub(crate) fn minor(&self) -> u32 {
         self.minor
     }
 
-    /// Returns a cargo command for an image: `rustc`, `clippy` or `doc`, with the flags that all three
-    /// share, so that they also share their target folder.
+    /// Returns a cargo command for an image: `rustc`, `clippy` or `doc`. All three have the same flags, so
+    /// that they can share their target folder.
     pub(crate) fn cargo(&self, workspace: &Workspace, runtime: Runtime, verb: &str) -> Command {
         let mut command = self.plain_cargo(workspace, verb);
         command.args(["--target", TARGET, "--release"]);
@@ -91,7 +92,8 @@ impl Toolchain {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
         if runtime == Runtime::Hermit {
-            // Hermit's log reads this variable: without it the levels on the console are coloured.
+            // Hermit's log reads these variables. Without the first one, the levels on the console are
+            // coloured.
             command.env("NO_COLOR", "1").env("HERMIT_LOG_LEVEL_FILTER", "warn");
         }
         command
@@ -101,7 +103,7 @@ impl Toolchain {
     pub(crate) fn plain_cargo(&self, workspace: &Workspace, verb: &str) -> Command {
         let mut command = match (self.origin, verb) {
             (Origin::Active, _) => Command::new(environment::active_cargo()),
-            // Debian's cargo would look for subcommands in the user's own folder first.
+            // Debian's cargo would first search for subcommands in the user's own folder.
             (Origin::Debian, "clippy") => Command::new(debian("cargo-clippy")),
             (Origin::Debian, _) => Command::new(debian("cargo")),
         };
@@ -116,18 +118,19 @@ impl Toolchain {
     }
 }
 
-/// Returns the compiler flags of all crates of the image.
+/// Returns the compiler flags for all crates of the image.
 fn image_flags() -> Vec<&'static str> {
-    // One static ELF, linked low; the default code model reaches all of it.
+    // The image is one static ELF at a low address, which the default code model can reach.
     let mut flags = vec!["-Crelocation-model=static"];
-    // Debian's rustc has no rust-lld. The same linker for all compilers gives the same layout.
+    // Debian's rustc has no rust-lld. All compilers use the same linker, so that the layout is always the
+    // same.
     if process::find("ld").is_some() {
         flags.extend(["-Clinker=ld", "-Clinker-flavor=ld"]);
     }
     flags
 }
 
-/// Returns the flags of the last step, for `cargo rustc --bin`.
+/// Returns the flags for linking, which `cargo rustc --bin` gets.
 ///
 /// # Errors
 /// The link script cannot be read.
@@ -146,7 +149,7 @@ pub(crate) fn link_flags(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     ])
 }
 
-/// Returns the rustc of the cargo that started the tool.
+/// Returns the rustc that belongs to the cargo that started the tool.
 fn active_rustc() -> PathBuf {
     std::env::var_os("RUSTC").map_or_else(|| PathBuf::from("rustc"), PathBuf::from)
 }
@@ -161,7 +164,7 @@ fn probe(origin: Origin, rustc: &Path, msrv: u32) -> Option<Toolchain> {
     complete.then_some(Toolchain { origin, core, minor })
 }
 
-/// Returns the minor version of a rustc 1.x, or `None` if there is none.
+/// Returns the minor version of a rustc 1.x. Returns `None` if it cannot be run.
 pub(crate) fn minor(rustc: &Path) -> Option<u32> {
     workspace::minor_of(process::ask(rustc, &["--version"])?.strip_prefix("rustc ")?)
 }
@@ -184,7 +187,7 @@ fn has_core(libraries: &Path) -> bool {
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
-/// Returns a cargo command for host programs.
+/// Returns a cargo command for programs of the host.
 pub(crate) fn host_cargo(workspace: &Workspace, verb: &str) -> Command {
     let mut command = Command::new(environment::active_cargo());
     environment::scrub_crate(&mut command);
@@ -192,7 +195,7 @@ pub(crate) fn host_cargo(workspace: &Workspace, verb: &str) -> Command {
     command
 }
 
-/// Returns the minor version of the rustc that compiles for the host.
+/// Returns the minor version of the rustc for programs of the host.
 pub(crate) fn host_minor() -> anyhow::Result<u32> {
     minor(&active_rustc()).context("no rustc is found")
 }

@@ -1,26 +1,27 @@
-//! The checkout that the tool works on.
+//! The checkout on which the tool works.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// The folder with the workspace's `Cargo.toml`.
+/// The checkout, identified by the folder that contains the workspace's `Cargo.toml`.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
-    /// Finds the workspace that the tool was built from.
+    /// Finds the workspace from which the tool was built.
     pub(crate) fn find() -> anyhow::Result<Self> {
-        // `cargo xtask` sets the current path of the manifest; a direct call uses the compiled-in path.
+        // `cargo xtask` sets this variable to the present path of the manifest. A direct call uses the path
+        // of the build.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.parent().context("the tool is outside of a workspace")?;
         Ok(Self::at(root))
     }
 
-    /// Uses a folder as a workspace; for copies of it.
+    /// Uses a folder as the workspace. It may be a copy of the workspace.
     pub(crate) fn at(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
@@ -30,24 +31,24 @@ impl Workspace {
         &self.root
     }
 
-    /// Returns a path below the root.
+    /// Returns the absolute path of `below`, which is relative to the root.
     pub(crate) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.root.join(below)
     }
 
-    /// Returns a path as a person types it in the root folder.
+    /// Returns a path in the form in which a user types it in the root folder.
     pub(crate) fn show(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// Returns the least minor version of rustc 1.x that compiles the workspace.
+    /// Returns the minor version of the oldest rustc 1.x that can compile the workspace.
     pub(crate) fn msrv_minor(&self) -> anyhow::Result<u32> {
         let manifest = self.manifest()?;
         let version = value_of(&manifest, "rust-version").context("no rust-version")?;
         minor_of(version).with_context(|| format!("rust-version {version}"))
     }
 
-    /// Returns the minor versions of rustc whose warnings are errors.
+    /// Returns the minor versions of rustc for which warnings are errors.
     pub(crate) fn lint_minors(&self) -> anyhow::Result<Vec<u32>> {
         let manifest = self.manifest()?;
         let list = value_of(&manifest, "lint-rustc").context("no lint-rustc")?;
@@ -67,7 +68,7 @@ fn value_of<'a>(manifest: &'a str, key: &str) -> Option<&'a str> {
         .find_map(|line| Some(line.strip_prefix(key)?.trim_start().strip_prefix('=')?.trim()))
 }
 
-/// Returns the 91 of `"1.91"`, of `1.91.0` and of `1.91.0+dfsg1-1`.
+/// Returns the minor version in a version text, for example 91 for `"1.91"`, `1.91.0` and `1.91.0+dfsg1-1`.
 pub(crate) fn minor_of(version: &str) -> Option<u32> {
     let rest = version.trim().trim_matches('"').strip_prefix("1.")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

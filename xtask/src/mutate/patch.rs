@@ -1,4 +1,4 @@
-//! A patch with its header.
+//! Reads and applies a patch with a header.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,25 +10,24 @@ use crate::cli::LayerName;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// One fault.
+/// A patch: one fault, with the data of its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
-    /// File name without its extension.
+    /// The file name of the patch without its extension.
     pub(super) name: String,
-    /// The layer that must catch the fault.
+    /// The test layer that must detect the fault.
     pub(super) layer: LayerName,
-    /// The test that is expected to catch the fault, as a filter of the layer: `FILE::NAME` in the model
-    /// layer. Empty for the whole layer.
+    /// A filter of that layer for the test that is expected to detect the fault (`FILE::NAME` in the layer
+    /// `model`). If it is empty, any test of the layer may detect the fault.
     pub(super) test: String,
     /// The reason why the fault matters.
     pub(super) why: String,
     path: PathBuf,
 }
 
-/// Reads the patches of a folder whose names contain one of the parts, sorted by name.
+/// Reads the patches in a folder whose names contain one of `parts`, sorted by name.
 ///
-/// # Errors
-/// A header is incomplete, or no patch matches.
+/// # Errors A header is incomplete, or no patch matches.
 pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut paths: Vec<_> = entries
@@ -52,7 +51,7 @@ pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>
     Ok(patches)
 }
 
-/// The lines before the diff.
+/// The header of a patch: the lines before the diff.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     layer: LayerName,
@@ -60,7 +59,7 @@ struct Header {
     why: String,
 }
 
-/// Reads the lines before the diff.
+/// Parses the header of a patch.
 fn header(text: &str) -> anyhow::Result<Header> {
     let lines = || text.lines().take_while(|line| !line.starts_with("--- "));
     let value = |key: &str| lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
@@ -78,8 +77,8 @@ impl Patch {
     pub(super) fn apply(&self, tree: &Workspace) -> anyhow::Result<()> {
         let mut command = Command::new("git");
         command.current_dir(tree.root());
-        // The copy lies inside a checkout. Without the ceiling, git would apply a patch relative to that
-        // checkout and skip files that it does not find there.
+        // The copy of the workspace is inside a checkout. Without the ceiling, git would apply the patch
+        // relative to that checkout, and ignore files that it does not find there.
         let ceiling = tree.root().parent().unwrap_or(tree.root());
         command.env("GIT_CEILING_DIRECTORIES", ceiling).env_remove("GIT_DIR");
         command.args(["apply", "--whitespace=nowarn"]).arg(&self.path);

@@ -1,9 +1,9 @@
-//! Debian's package manager.
+//! Runs Debian's package manager.
 //!
-//! Three of its properties shape this file. `apt-get update` reports success even if no list could be
-//! fetched, unless `APT::Update::Error-Mode` says otherwise. apt never waits for the lock of the lists,
-//! regardless of `DPkg::Lock::Timeout`. Old lists cannot be recognized: they offer a candidate that is too
-//! old, or one that the archive has already removed.
+//! Three of its properties determine this module. `apt-get update` reports success even if no list could be
+//! downloaded, unless `APT::Update::Error-Mode` is set. apt never waits for the lock of the lists, regardless
+//! of `DPkg::Lock::Timeout`. Old lists cannot be recognized: they offer a version that is too old, or a
+//! version that the archive has already removed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,16 +14,16 @@ use crate::process;
 use super::host::{Host, Right};
 use super::refusal::{self, Tried};
 
-/// Whether an installation may remove other packages.
+/// Tells whether an installation may remove other packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removals {
-    /// No removals, because a person's compiler could be among them.
+    /// The installation must not remove packages, because the user's compiler could be among them.
     Refused,
-    /// Removals are allowed, and named before the installation begins.
+    /// The installation may remove packages. They are printed before it begins.
     Named,
 }
 
-/// An unreachable archive fails after a minute instead of ten.
+/// Options for `apt-get update`. With them, an unreachable archive fails after one minute instead of ten.
 const UPDATE: [&str; 7] = [
     "-q",
     "-o",
@@ -34,7 +34,7 @@ const UPDATE: [&str; 7] = [
     "Acquire::Retries=1",
 ];
 
-/// The package manager, with a record of its steps.
+/// The package manager, with a record of the steps that were tried.
 #[derive(Debug)]
 pub(crate) struct Apt {
     host: Host,
@@ -43,7 +43,7 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Makes a package manager without steps.
+    /// Creates a package manager for which no step was tried.
     pub(crate) fn new(host: Host) -> Self {
         Self { host, tried: Tried::default(), is_refreshed: false }
     }
@@ -53,13 +53,12 @@ impl Apt {
         &self.host
     }
 
-    /// Returns the record, for a caller that has tried another step first.
+    /// Returns the record of steps, so that a caller can add a step of its own.
     pub(crate) fn tried(&mut self) -> &mut Tried {
         &mut self.tried
     }
 
-    /// Fetches the package lists once. A failure is recorded and not returned, because old lists may be
-    /// sufficient.
+    /// Downloads the package lists, once. A failure is only recorded, because the old lists may suffice.
     pub(crate) fn refresh(&mut self) {
         if std::mem::replace(&mut self.is_refreshed, true) {
             return;
@@ -72,7 +71,7 @@ impl Apt {
         }
     }
 
-    /// Returns the version that would be installed according to the current lists.
+    /// Returns the version of a package that would be installed according to the present lists.
     pub(crate) fn candidate(&self, package: &str) -> Option<String> {
         let text = output_of(self.host.command("apt-cache").args(["policy", package]))?;
         let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate:"))?.trim();
@@ -84,10 +83,9 @@ impl Apt {
         output_of(self.host.command("apt-cache").args(["depends", package]))
     }
 
-    /// Installs packages after the lists were refreshed.
+    /// Downloads the package lists, and installs packages.
     ///
-    /// # Errors
-    /// The packages cannot be installed.
+    /// # Errors The packages cannot be installed.
     pub(crate) fn install(
         &mut self,
         packages: &[&str],
@@ -113,7 +111,7 @@ impl Apt {
         }
     }
 
-    /// Chooses the options of an installation that removes the given packages.
+    /// Returns the options for an installation that would remove the given packages.
     fn options(
         &self,
         packages: &[&str],
@@ -135,7 +133,7 @@ impl Apt {
         Ok(options)
     }
 
-    /// Fetches package files into a folder.
+    /// Downloads package files into a folder.
     pub(crate) fn download(&mut self, packages: &[String], folder: &Path) -> anyhow::Result<()> {
         let mut command = self.host.command("apt-get");
         command.args(["-q", "download"]).args(packages).current_dir(folder);
@@ -150,7 +148,8 @@ impl Apt {
         }
     }
 
-    /// Simulates an installation, which needs no privilege, and returns the packages that it would remove.
+    /// Simulates an installation, which needs no privilege. Returns the packages that the installation would
+    /// remove.
     fn simulate(&mut self, packages: &[&str]) -> anyhow::Result<Vec<String>> {
         let mut command = self.host.command("apt-get");
         command.args(["install", "--simulate", "--yes", "--no-install-recommends"]).args(packages);
@@ -165,7 +164,7 @@ impl Apt {
         Ok(removed_by(&String::from_utf8_lossy(&output.stdout)))
     }
 
-    /// Records the last step and makes the error, with the commands that fit the failure.
+    /// Records the last step. Returns the error, with commands for the user that fit the failure.
     fn refuse(&mut self, packages: &[&str], step: &str, outcome: &str) -> anyhow::Error {
         self.tried.add(step, outcome);
         let held = self.held();
@@ -194,7 +193,7 @@ impl Apt {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Runs a command that changes the system, and waits for other package managers.
+    /// Runs a command that changes the system. Waits while another package manager holds the lock.
     fn run(&self, words: &[&str], options: &[&str]) -> Result<Output, String> {
         let right = self.host.right()?;
         let start = Instant::now();
@@ -222,7 +221,7 @@ impl Apt {
     }
 }
 
-/// Describes the failure of a command: its code and its errors.
+/// Describes the failure of a command by its exit code and its error messages.
 fn failure_of(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     format!("{}: {}", output.status, refusal::errors_in(&said))
@@ -233,13 +232,13 @@ fn output_of(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Returns the packages that a simulated installation removes.
+/// Returns the packages that a simulated installation would remove.
 fn removed_by(plan: &str) -> Vec<String> {
     let lines = plan.lines().filter_map(|line| line.strip_prefix("Remv ")?.split(' ').next());
     lines.map(str::to_owned).collect()
 }
 
-/// Reads the message about a lock that another process holds.
+/// Returns the message about a lock that another process holds, if the line is one.
 fn lock_in(line: &str) -> Option<&str> {
     line.strip_prefix("E: ").filter(|text| text.starts_with("Could not get lock"))
 }

@@ -1,4 +1,4 @@
-//! The host as provisioning sees it: its programs, and the privilege that packages are installed with.
+//! Describes the host for provisioning: its programs, and the privilege with which packages are installed.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -8,39 +8,39 @@ use std::time::Duration;
 
 use crate::{process, sys};
 
-/// How long the tool waits for another package manager. An unattended upgrade takes minutes.
+/// Maximum time for which the tool waits for another package manager. An unattended upgrade takes minutes.
 const LOCK_LIMIT: Duration = Duration::from_secs(300);
 /// The pause between two attempts to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_secs(2);
 
-/// The programs that provisioning may use. Tests make a host whose programs are scripts.
+/// The programs that provisioning may use. Tests create a host whose programs are scripts.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
-    /// The value of `PATH` that programs are looked up in.
+    /// The value of `PATH` in which programs are searched.
     pub(super) path: OsString,
     /// Whether the tool runs as root.
     pub(super) is_root: bool,
-    /// Whether a person can type a password.
+    /// Whether a user can type a password.
     pub(super) has_terminal: bool,
-    /// How long the tool waits for the lock of another package manager.
+    /// Maximum time for which the tool waits for the lock of another package manager.
     pub(super) lock_limit: Duration,
     /// The pause between two attempts to get the lock.
     pub(super) lock_pause: Duration,
 }
 
-/// The privilege that the package manager runs with.
+/// The privilege with which the package manager runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
-    /// The tool is root.
+    /// The tool runs as root.
     Root,
     /// `sudo` may ask for a password.
     Sudo,
-    /// `sudo` must not ask, because there is no terminal.
+    /// `sudo` must not ask for a password, because there is no terminal.
     SilentSudo,
 }
 
 impl Host {
-    /// Describes this machine.
+    /// Returns the description of this machine.
     pub(crate) fn real() -> Self {
         Self {
             path: std::env::var_os("PATH").unwrap_or_default(),
@@ -56,7 +56,7 @@ impl Host {
         process::find_in(&self.path, program)
     }
 
-    /// Makes a command whose messages are in English.
+    /// Returns a command whose messages are in English.
     pub(crate) fn command(&self, program: &str) -> Command {
         let found = self.find(program).unwrap_or_else(|| PathBuf::from(program));
         let mut command = Command::new(found);
@@ -64,10 +64,9 @@ impl Host {
         command
     }
 
-    /// Chooses the privilege to install packages.
+    /// Chooses the privilege for the installation of packages.
     ///
-    /// # Errors
-    /// No privilege is available; the text states the reason.
+    /// # Errors No privilege is available. The text states the reason.
     pub(super) fn right(&self) -> Result<Right, String> {
         match (self.is_root, self.find("sudo").is_some(), self.has_terminal) {
             (true, ..) => Ok(Right::Root),
@@ -77,7 +76,7 @@ impl Host {
         }
     }
 
-    /// Makes a command of the package manager that changes the system.
+    /// Returns a command of the package manager that may change the system.
     pub(super) fn privileged(&self, right: Right) -> Command {
         let mut command = match right {
             Right::Root => self.command("apt-get"),
@@ -94,12 +93,12 @@ impl Host {
         command
     }
 
-    /// Writes a command in the form that a person on this host types.
+    /// Returns a command in the form in which a user of this host types it.
     pub(super) fn typed(&self, command: &str) -> String {
         if self.is_root { command.to_owned() } else { format!("sudo {command}") }
     }
 
-    /// Writes the commands by which a person installs packages.
+    /// Returns the commands with which a user of this host installs packages.
     pub(crate) fn command_line(&self, packages: &[&str]) -> String {
         let install = format!("apt-get install --no-install-recommends {}", packages.join(" "));
         format!("{} && {}", self.typed("apt-get update"), self.typed(&install))

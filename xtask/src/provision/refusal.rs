@@ -1,4 +1,4 @@
-//! The steps that provisioning has tried, and the error that lists them.
+//! Records the steps that provisioning has tried, and lists them in an error.
 
 use crate::exit::{self, Cause};
 
@@ -12,7 +12,7 @@ impl Tried {
         self.0.push(format!("{step}: {outcome}"));
     }
 
-    /// Makes the error: the reason, the steps that were tried, and the commands for a person.
+    /// Returns the error with the reason, the steps that were tried, and the commands for the user.
     pub(crate) fn refusal(&self, why: &str, commands: &[String]) -> anyhow::Error {
         let mut message = why.to_owned();
         let mut list = |title: &str, lines: &[String]| {
@@ -26,10 +26,11 @@ impl Tried {
     }
 }
 
-/// Most lines of a program's errors that a message repeats.
+/// Maximum number of error lines of a program that a message repeats.
 const LINES_MAX: usize = 3;
 
-/// Returns the errors in the output of a package manager, or its last line if none is marked as an error.
+/// Returns the error lines in the output of a package manager, or its last line if no line is marked as an
+/// error.
 pub(super) fn errors_in(text: &str) -> String {
     let marked: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("E: ")).collect();
     let last = || text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();

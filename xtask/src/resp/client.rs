@@ -1,4 +1,4 @@
-//! A connection to the service.
+//! A connection to the RESP service.
 
 use std::io::{self, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::encode::encode;
 use super::reply::Reply;
 
-/// Time limit of a connect; the host accepts for a guest that is up.
+/// Maximum time of a connect. The host accepts connections for a running guest.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-/// Time limit of one reply: longer than any single command of the service.
+/// Maximum time of one reply. It is longer than any single command of the service takes.
 const REPLY_LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection that sends commands and reads replies.
@@ -19,15 +19,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects.
+    /// Opens a connection.
     ///
-    /// # Errors
-    /// No server listens, or the time limit is exceeded.
+    /// # Errors No server listens at the address, or the time limit has passed.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::from_stream(TcpStream::connect_timeout(&address, CONNECT_LIMIT)?)
     }
 
-    /// Wraps a stream that was opened with other options.
+    /// Uses a stream that was opened with other options.
     ///
     /// # Errors
     /// The options of the stream cannot be set.
@@ -38,10 +37,9 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a command and reads its reply.
+    /// Sends a command, and reads its reply.
     ///
-    /// # Errors
-    /// The connection failed; an error reply is not an error here.
+    /// # Errors The connection failed. An error reply is a normal reply.
     pub(crate) fn call<T: AsRef<[u8]>>(&mut self, words: &[T]) -> io::Result<Reply> {
         self.send(&encode(words))?;
         self.receive()
@@ -64,7 +62,7 @@ impl Client {
     }
 }
 
-/// Returns whether a server answers a PING in time.
+/// Returns whether a server answers a `PING` within the time limit.
 pub(crate) fn pongs(address: SocketAddr, limit: Duration) -> bool {
     let attempt = || -> io::Result<Reply> {
         let mut stream = TcpStream::connect_timeout(&address, limit)?;

@@ -1,6 +1,6 @@
-//! The requests of RESP.
+//! Encodes requests in RESP.
 
-/// Writes a command as an array of bulk strings.
+/// Returns a command encoded as an array of bulk strings.
 pub(crate) fn encode<T: AsRef<[u8]>>(words: &[T]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

@@ -1,4 +1,4 @@
-//! The length of a reply, in bytes that may stop anywhere.
+//! Determines the length of a reply whose bytes may be incomplete.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::read::{BULK_BYTES_MAX, DEPTH_MAX, LINE_BYTES_MAX, invalid, length};
 /// The bytes can never become a reply.
 pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
     let mut end = 0;
-    // For each open array, the number of items that are still missing.
+    // The number of missing items of each array that has begun.
     let mut open = vec![1_u64];
     while let Some(items) = open.last_mut() {
         if *items == 0 {
@@ -27,7 +27,7 @@ pub(crate) fn whole(bytes: &[u8]) -> io::Result<Option<usize>> {
             }
             Some((b'*' | b'~' | b'>', text)) => open.push(number(text)?.unwrap_or(0)),
             Some((b'%', text)) => open.push(pairs(text)?),
-            // The attributes precede the reply that they describe.
+            // Attributes precede the reply that they describe, so one more item follows.
             Some((b'|', text)) => open.push(pairs(text)?.saturating_add(1)),
             _ => {}
         }
@@ -48,7 +48,7 @@ fn line(bytes: &[u8]) -> io::Result<Option<&[u8]>> {
     }
 }
 
-/// Returns the length of a bulk string with its end.
+/// Returns the length of a bulk string with its line end.
 fn bulk(text: &[u8]) -> io::Result<usize> {
     match number(text)? {
         None => Ok(0),
@@ -59,7 +59,7 @@ fn bulk(text: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Returns the number of items of a number of pairs.
+/// Returns the number of items in a number of pairs.
 fn pairs(text: &[u8]) -> io::Result<u64> {
     let count = number(text)?.unwrap_or(0);
     count.checked_mul(2).ok_or_else(|| invalid("a map without end"))

@@ -1,5 +1,5 @@
-//! Replies in the format of redis-cli 7.0 (`cliFormatReplyTTY` and `cliFormatReplyRaw`). redis-cli exits on
-//! a big number; here its digits are printed.
+//! Formats replies like redis-cli 7.0 (`cliFormatReplyTTY` and `cliFormatReplyRaw`). One difference:
+//! redis-cli exits when it receives a big number, and here its digits are printed.
 
 use super::reply::Reply;
 
@@ -78,12 +78,12 @@ fn write_pairs(text: &mut Vec<u8>, pairs: &[(Reply, Reply)], prefix: &str) {
     }
 }
 
-/// The numbers before the items of an aggregate.
+/// The numbers that are printed before the items of an aggregate.
 struct Numbers<'a> {
     width: usize,
     prefix: &'a str,
     sign: char,
-    /// The prefix of the second and further lines of an item.
+    /// The prefix of all lines of an item except the first one.
     deeper: String,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Numbers<'a> {
         Self { width, prefix, sign, deeper: format!("{prefix}{}", " ".repeat(width + 2)) }
     }
 
-    /// Writes the number of an item. The first item follows the number that the parent has written.
+    /// Writes the number of an item. The first item stands directly after the number of its parent.
     fn write(&self, text: &mut Vec<u8>, index: usize) {
         let before = if index == 0 { "" } else { self.prefix };
         let (width, sign) = (self.width, self.sign);
@@ -124,7 +124,7 @@ fn quoted(bytes: &[u8]) -> String {
     text
 }
 
-/// Formats a reply for a file: newlines separate items, a space separates a key and its value.
+/// Formats a reply for a file. Line ends separate items, and a space separates a key from its value.
 fn raw(reply: &Reply) -> Vec<u8> {
     let joined = |items: &[Reply]| items.iter().map(raw).collect::<Vec<_>>().join(b"\n".as_slice());
     match reply {

@@ -1,14 +1,14 @@
-//! The parser of replies from a connection.
+//! Reads and parses replies from a connection.
 
 use std::io::{self, BufRead, Read};
 
 use super::reply::Reply;
 
-/// Deepest nesting of arrays that is accepted: the deepest reply of the service has 3 levels.
+/// Maximum nesting of arrays that is accepted. Replies of the service have at most 3 levels.
 pub(super) const DEPTH_MAX: usize = 16;
-/// Longest bulk string that is accepted, Redis' own limit.
+/// Maximum length of a bulk string that is accepted, which is the limit of Redis.
 pub(super) const BULK_BYTES_MAX: u64 = 512 << 20;
-/// Longest line that is accepted.
+/// Maximum length of a line that is accepted.
 pub(super) const LINE_BYTES_MAX: u64 = 1 << 20;
 
 impl Reply {
@@ -86,7 +86,7 @@ fn verbatim(mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(bytes.split_off(4))
 }
 
-/// Reads a length that cannot be null.
+/// Parses a length that must not be null.
 fn count(text: &str) -> io::Result<u64> {
     length(text)?.ok_or_else(|| invalid("a null where RESP3 has none"))
 }
@@ -119,7 +119,7 @@ fn read_line(source: &mut impl BufRead) -> io::Result<String> {
     }
 }
 
-/// Reads a length: `-1` is null, other negative numbers are errors.
+/// Parses a length. `-1` stands for null, and other negative numbers are errors.
 pub(super) fn length(text: &str) -> io::Result<Option<u64>> {
     match number(text)? {
         -1 => Ok(None),

@@ -1,4 +1,4 @@
-//! The words of a line, split as `redis-cli` does on its standard input.
+//! Splits a line into words like `redis-cli` does on its standard input.
 
 /// Splits a line into words between blanks, with `"…"` (and `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH` in it) and
 /// `'…'` (and `\'` in it). Returns `None` if a quote stays open or text follows directly after one.

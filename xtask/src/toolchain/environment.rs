@@ -1,12 +1,13 @@
-//! The environment of a cargo that the tool starts, without the settings of the cargo that started the
-//! tool.
+//! The environment of a cargo that the tool starts. It must not contain the settings of the cargo that
+//! started the tool.
 
 use std::ffi::OsString;
 use std::process::Command;
 
 use super::origin::Origin;
 
-/// The user's settings; all other variables that begin with `CARGO` belong to the outer call.
+/// Variables of the user that are kept. All other variables that begin with `CARGO` were set by the outer
+/// cargo.
 const KEPT: &[&str] =
     &["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_", "CARGO_SOURCE_"];
 
@@ -15,7 +16,7 @@ pub(super) fn active_cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Removes every variable from a command that would affect a build for another target.
+/// Removes every variable that would affect a build for another target from a command.
 pub(super) fn scrub(command: &mut Command, origin: Origin) {
     for (name, _) in std::env::vars_os() {
         let Some(text) = name.to_str() else { continue };
@@ -28,14 +29,14 @@ pub(super) fn scrub(command: &mut Command, origin: Origin) {
 fn steers(name: &str, origin: Origin) -> bool {
     match name {
         "RUSTFLAGS" | "RUSTDOCFLAGS" | "LD_LIBRARY_PATH" | "RUSTC_BOOTSTRAP" => true,
-        // The active compiler is the one that was chosen for the tool.
+        // For these variables the user has chosen the active compiler.
         "RUSTUP_TOOLCHAIN" | "RUSTC" | "RUSTDOC" => origin == Origin::Debian,
         _ if name.starts_with("RUSTC_") => true,
         _ => name.starts_with("CARGO") && !KEPT.iter().any(|kept| name.starts_with(kept)),
     }
 }
 
-/// Removes the variables from a command in which the outer cargo describes the crate of the tool.
+/// Removes the variables with which the outer cargo describes the crate of the tool from a command.
 pub(super) fn scrub_crate(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

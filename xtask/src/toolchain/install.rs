@@ -6,11 +6,11 @@ use crate::workspace::{self, Workspace};
 
 use super::target::TARGET;
 
-/// Debian's compiler, its cargo, the library sources and clippy.
+/// Debian's packages with the compiler, its cargo, the library sources and clippy.
 const PACKAGES: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
 
-/// Installs the target by rustup, else Debian's compiler; otherwise the error lists the attempts and the
-/// commands for a person.
+/// Installs the target by rustup, or else Debian's compiler. If both fail, the error lists the attempts and
+/// the commands for the user.
 pub(super) fn install(workspace: &Workspace) -> anyhow::Result<()> {
     let may_download = std::env::var_os("RUSTUP_AUTO_INSTALL").is_none_or(|value| value != "0");
     install_on(Apt::new(Host::real()), workspace.msrv_minor()?, may_download)
@@ -25,7 +25,7 @@ fn install_on(mut apt: Apt, msrv: u32, may_download: bool) -> anyhow::Result<()>
         apt.tried().add("apt-get", "not on this host");
         return Err(refusal(&mut apt, msrv));
     }
-    // Lists of any age name a candidate, and an old candidate is too old.
+    // Old package lists also name a version, but that version is too old, so the lists are downloaded first.
     apt.refresh();
     let candidate = apt.candidate(PACKAGES[0]);
     let minor = candidate.as_deref().and_then(workspace::minor_of);
@@ -74,7 +74,7 @@ fn lack(msrv: u32) -> String {
     )
 }
 
-/// Returns the commands for a person, any of which is sufficient.
+/// Returns commands for the user. Any one of them suffices.
 fn commands(host: &Host) -> [String; 3] {
     [
         format!("rustup target add {TARGET}"),
@@ -83,7 +83,7 @@ fn commands(host: &Host) -> [String; 3] {
     ]
 }
 
-/// Describes the missing compiler and the commands for a person.
+/// Describes the missing compiler, and the commands with which the user can install it.
 pub(crate) fn advice(msrv: u32) -> String {
     let commands = commands(&Host::real()).join("\n    ");
     format!("{}. Run one of these:\n    {commands}", lack(msrv))

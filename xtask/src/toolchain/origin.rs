@@ -1,15 +1,15 @@
-//! The places where a compiler of the image can come from.
+//! The origins of a compiler for the image.
 
 use std::path::{Path, PathBuf};
 
 const DEBIAN_BIN: &str = "/usr/bin";
 
-/// The source of a compiler.
+/// The origin of a compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The compiler of the host tool.
+    /// The compiler with which the tool itself was built.
     Active,
-    /// Debian's packages, beside a rustup.
+    /// Debian's packages, which may be installed in addition to rustup.
     Debian,
 }
 

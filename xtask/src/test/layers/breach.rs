@@ -1,19 +1,19 @@
-//! A breach of a rule.
+//! A violation of a rule about the structure.
 
 use std::fmt;
 
 /// The rules about the files and the types of a crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum BreachKind {
-    /// Imports form no cycle.
+    /// Imports must form no cycle.
     Cycle,
-    /// A module needs only modules on lower lines of the table.
+    /// A module must depend only on modules in lower lines of the table.
     Upward,
-    /// The table lists the child modules that exist.
+    /// The table must list exactly the child modules that exist.
     Unlisted,
-    /// A type has few methods, in few files.
+    /// A type must have few methods, in few files.
     Spread,
-    /// A type name has one meaning in a crate.
+    /// A type name must have one meaning in a crate.
     DoubleName,
 }
 
@@ -29,12 +29,12 @@ impl fmt::Display for BreachKind {
     }
 }
 
-/// A breach in one crate.
+/// A violation of a rule in one crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Breach {
     pub(super) kind: BreachKind,
-    /// The subject, by which a list of exceptions names the breach.
+    /// The subject of the violation, which a list of exceptions uses as the key.
     pub(super) key: String,
-    /// The message.
+    /// The message for the user.
     pub(super) text: String,
 }

@@ -1,4 +1,4 @@
-//! The rule that imports form no cycle.
+//! The rule that imports must form no cycle.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -7,7 +7,7 @@ use super::breach::{Breach, BreachKind};
 use super::graph::Graph;
 use super::tree::{FileIndex, Tree};
 
-/// Returns a breach for each file that needs itself through other files.
+/// Returns a violation for each file that depends on itself through other files.
 pub(super) fn breaches(tree: &Tree, graph: &Graph) -> Vec<Breach> {
     let mut shown = BTreeMap::new();
     let mut breaches = Vec::new();
@@ -30,7 +30,7 @@ fn show(tree: &Tree, graph: &Graph, cycle: &[FileIndex]) -> String {
     arrows.map(|(from, to)| format!("\n        {}", graph.show(tree, *from, *to))).collect()
 }
 
-/// Returns the shortest way from a file back to it, without the second mention of the file.
+/// Returns the shortest cycle that begins at a file, without that file at its end.
 fn shortest_cycle(graph: &Graph, start: FileIndex) -> Option<Vec<FileIndex>> {
     let mut from = BTreeMap::new();
     let mut queue = VecDeque::from([start]);

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::breach::{Breach, BreachKind};
 
-/// Breaches of one rule in one crate that have one reason.
+/// Violations of one rule in one crate that are permitted for one reason.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) kind: BreachKind,
-    /// The crate.
+    /// The name of the crate.
     pub(super) package: &'static str,
-    /// The reason, for readers.
+    /// The reason, for readers of the list.
     pub(super) reason: &'static str,
-    /// The keys of the breaches.
+    /// The keys of the permitted violations.
     pub(super) rows: &'static [&'static str],
 }
 
-/// Returns the messages of a crate: breaches that are not allowed, and rows without a breach.
+/// Returns the messages for a crate: violations that are not permitted, and rows that match no violation.
 pub(super) fn judge(groups: &[Group], package: &str, breaches: &[Breach]) -> Vec<String> {
     let of_package = groups.iter().filter(|group| group.package == package);
     let rows: BTreeMap<_, _> = of_package

@@ -5,20 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::resolve::Definition;
 use super::tree::{FileIndex, Mention, MentionKind, ModuleIndex, Tree};
 
-/// A type by the module and the name of its definition.
+/// A type, identified by the module that defines it and by its name.
 type TypeKey = (ModuleIndex, String);
 
-/// The inherent methods of the types: the files that define each of them.
+/// The inherent methods of each type, each with the files that define it.
 pub(super) type Methods = BTreeMap<TypeKey, BTreeMap<String, BTreeSet<FileIndex>>>;
 
-/// Which file needs which, and the names with the first line of each that say so.
+/// The dependencies between files. Each has the names that cause it, with the first line that uses the name.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) arrows: BTreeMap<FileIndex, BTreeMap<FileIndex, BTreeMap<String, usize>>>,
 }
 
 impl Graph {
-    /// Draws an arrow from each file that mentions a name to the file that defines it.
+    /// Creates an arrow from each file that uses a name to the file that defines the name.
     pub(super) fn of(tree: &Tree, methods: &Methods) -> Self {
         let mut graph = Self::default();
         for mention in &tree.mentions {
@@ -44,12 +44,12 @@ impl Graph {
         }
     }
 
-    /// Returns the files that a file needs.
+    /// Returns the files on which a file depends.
     pub(super) fn needs(&self, from: FileIndex) -> impl Iterator<Item = FileIndex> {
         self.arrows.get(&from).into_iter().flat_map(|to| to.keys().copied())
     }
 
-    /// Writes an arrow with its names and their lines.
+    /// Formats an arrow with its names and their lines.
     pub(super) fn show(&self, tree: &Tree, from: FileIndex, to: FileIndex) -> String {
         let names = self.arrows.get(&from).and_then(|arrows| arrows.get(&to));
         let names = names.into_iter().flatten().map(|(name, line)| format!("{name} (line {line})"));
@@ -58,7 +58,7 @@ impl Graph {
     }
 }
 
-/// Returns the files that define what a mention names.
+/// Returns the files that define the name of a mention.
 fn targets(
     tree: &Tree,
     methods: &Methods,
@@ -78,7 +78,7 @@ fn targets(
     std::iter::once(file).chain(elsewhere.copied()).collect()
 }
 
-/// Collects the inherent methods of all types.
+/// Returns the inherent methods of all types.
 pub(super) fn methods(tree: &Tree) -> Methods {
     let mut methods = Methods::new();
     for block in &tree.impls {

@@ -13,13 +13,12 @@ use super::tree::{
     FileIndex, InherentImpl, Meaning, Mention, MentionKind, Module, ModuleIndex, SourceFile, Tree,
 };
 
-/// Returns the text of a file below `src`, `None` if there is no such file.
+/// A function that returns the text of a file below `src`, or `None` if there is no such file.
 type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads a crate.
+/// Reads the sources of a crate.
 ///
-/// # Errors
-/// There is no root, a declared module has no file, or a file is not Rust.
+/// # Errors The root is missing, a declared module has no file, or a file is not valid Rust.
 pub(super) fn read(text: Text<'_>) -> anyhow::Result<Tree> {
     let root = ["lib.rs", "main.rs"].into_iter().find(|path| text(path).is_some());
     let mut reader = TreeReader { text, tree: Tree::default() };
@@ -123,7 +122,7 @@ impl TreeReader<'_> {
         }
     }
 
-    /// Notes the names in the code of an item. `own` is the path of the type that `Self` stands for.
+    /// Records the names in the code of an item. `own` is the path of the type for which `Self` stands.
     fn code(&mut self, module: ModuleIndex, item: &impl ToTokens, own: Option<&[String]>) {
         let mut names = Vec::new();
         scan::names(item.to_token_stream(), &mut names);

@@ -2,10 +2,10 @@
 
 use super::tree::{Meaning, ModuleIndex, Tree};
 
-/// Imports of imports are followed this far: a cycle of globs has no end.
+/// Maximum number of imports that are followed one after the other, because globs may form a cycle.
 const DEPTH_MAX: usize = 12;
 
-/// The end of a path.
+/// The definition to which a path leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Definition {
     Module(ModuleIndex),
@@ -18,8 +18,8 @@ pub(super) enum Definition {
 }
 
 impl Tree {
-    /// Returns the definitions of a path that is written in `module`: none if it leads out of the crate, several
-    /// if the configuration chooses between imports.
+    /// Returns the definitions of a path that is used in `module`. There are none if the path leads out of
+    /// the crate, and several if the build configuration chooses between imports.
     pub(super) fn resolve(&self, module: ModuleIndex, path: &[String]) -> Vec<Definition> {
         let mut found = Vec::new();
         self.follow(module, path, 0, &mut found);
@@ -81,7 +81,7 @@ impl Tree {
                 }
                 Meaning::Module(child) => self.descend(*child, rest, depth, found),
                 Meaning::Import(import) if self.is_external(module, import) => {
-                    // The module that passes on an item of another crate counts as its definer.
+                    // If a module re-exports an item of another crate, that module counts as the definition.
                     found.push(item(module, name, rest));
                 }
                 Meaning::Import(import) => {
@@ -96,7 +96,7 @@ impl Tree {
             let mut bases = Vec::new();
             self.follow(module, glob, depth + 1, &mut bases);
             for base in bases {
-                // The glob of an enum is an arrow where it is imported.
+                // A glob import of an enum is an arrow at the place of the import.
                 if let Definition::Module(base) = base
                     && base != module
                 {
@@ -106,7 +106,7 @@ impl Tree {
         }
     }
 
-    /// Returns whether an import of a module leads to another crate.
+    /// Returns whether an import leads to another crate.
     fn is_external(&self, module: ModuleIndex, import: &[String]) -> bool {
         let is_local = |first: &String| {
             ["crate", "self", "super"].contains(&first.as_str())

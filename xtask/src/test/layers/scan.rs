@@ -1,6 +1,7 @@
 //! Finds the names in a stream of tokens.
 //!
-//! Tokens are read and not syntax, so that the arguments of macros and of attributes count too.
+//! It reads tokens and not the syntax tree, so that names in arguments of macros and attributes are found
+//! too.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
@@ -10,7 +11,7 @@ pub(super) struct Name {
     /// The segments of `a::b::c`, or a single identifier.
     pub(super) path: Vec<String>,
     pub(super) line: usize,
-    /// Whether it is the method of a call `self.method(...)`.
+    /// Whether the name is the method in a call `self.method(...)`.
     pub(super) is_own_method: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reads items: the names that they import and define.
+//! Reads the names that items import and define.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Item, ItemUse, Type, UseTree};
@@ -8,7 +8,7 @@ use super::tree::Meaning;
 /// One import of a `use` item.
 pub(super) struct Leaf {
     pub(super) path: Vec<String>,
-    /// The name that it gets, `None` for a glob.
+    /// The name in the importing module, or `None` for a glob.
     pub(super) name: Option<String>,
     pub(super) line: usize,
 }
@@ -69,7 +69,7 @@ pub(super) fn defined(item: &Item) -> Vec<(String, Meaning)> {
     vec![(ident.to_string(), meaning)]
 }
 
-/// Returns the types that stand in the invocation of a macro, as `bitflags!` has them.
+/// Returns the types that a macro invocation defines, as with `bitflags!`.
 fn defined_by_macro(tokens: TokenStream) -> Vec<(String, Meaning)> {
     let tokens: Vec<_> = tokens.into_iter().collect();
     let name = |pair: &[TokenTree]| match pair {
@@ -81,7 +81,7 @@ fn defined_by_macro(tokens: TokenStream) -> Vec<(String, Meaning)> {
     tokens.windows(2).filter_map(name).collect()
 }
 
-/// Returns the segments of a type, also behind a reference.
+/// Returns the segments of a type's path. References are removed.
 pub(super) fn type_path(type_: &Type) -> Option<Vec<String>> {
     match type_ {
         Type::Path(type_) if type_.qself.is_none() => {

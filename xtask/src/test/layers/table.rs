@@ -1,7 +1,7 @@
-//! The table of layers: the order of the modules that ARCHITECTURE.md states.
+//! The table of layers: the order of the modules in ARCHITECTURE.md.
 //!
-//! A block ` ```layers app::service ` lists the children of a module, from the top to the bottom. Modules on one
-//! line do not depend on each other. An arrow may go to a lower line only.
+//! A block ` ```layers app::service ` lists the children of a module from top to bottom. Modules in the same
+//! line do not depend on each other. An arrow may only lead to a lower line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use super::tree::{FileIndex, Tree};
 /// The begin of a block.
 const FENCE: &str = "```layers ";
 
-/// The children of one module in their order.
+/// The children of one module, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
     /// The name of the crate.
     pub(super) package: String,
     /// The path of the module from the crate root.
     module: Vec<String>,
-    /// The line of each child, counted from the top.
+    /// The number of each child's line, counted from the top.
     lines: BTreeMap<String, usize>,
 }
 
@@ -50,7 +50,7 @@ fn block(text: &str) -> anyhow::Result<Block> {
 }
 
 impl Block {
-    /// Compares the crate with the block.
+    /// Returns the violations of the crate against this block.
     pub(super) fn breaches(&self, tree: &Tree, graph: &Graph) -> Vec<Breach> {
         let mut breaches = self.unlisted(tree);
         let mut upward: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -68,7 +68,8 @@ impl Block {
         breaches
     }
 
-    /// Returns the name of an arrow that does not point down, `None` if it does or is not of this block.
+    /// Returns a violation if an arrow does not lead downwards. Returns `None` if it does, or if the block
+    /// does not list its files.
     fn breach(&self, tree: &Tree, from: FileIndex, to: FileIndex) -> Option<String> {
         let (from, to) = (self.child(tree, from)?, self.child(tree, to)?);
         let is_down = match (from, to) {
@@ -85,7 +86,8 @@ impl Block {
         (!is_down).then(|| format!("{} -> {}", self.show(from), self.show(to)))
     }
 
-    /// Returns the child that a file belongs to, `Some(None)` for the file of the module itself.
+    /// Returns the child of the block's module to which a file belongs, and `Some(None)` for the file of the
+    /// module itself.
     fn child<'a>(&self, tree: &'a Tree, file: FileIndex) -> Option<Option<&'a str>> {
         let rest = tree.files[file].module.strip_prefix(&self.module[..])?;
         Some(rest.first().map(String::as_str))

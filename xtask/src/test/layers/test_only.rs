@@ -1,4 +1,4 @@
-//! Tells the items that only test builds have.
+//! Finds the items that exist only in test builds.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -40,7 +40,7 @@ fn predicates(tokens: TokenStream) -> Vec<Meta> {
     list.map(|list| list.into_iter().collect()).unwrap_or_default()
 }
 
-/// Returns the value of a predicate in builds without tests, `None` if it depends on the build.
+/// Returns the value of a predicate in builds without tests, or `None` if it depends on the build.
 fn value_of(predicate: &Meta) -> Option<bool> {
     match predicate {
         Meta::Path(path) => {

@@ -42,9 +42,9 @@ impl SourceFile {
 pub(super) struct Module {
     pub(super) parent: Option<ModuleIndex>,
     pub(super) file: FileIndex,
-    /// The meanings of a name in this module. There are several if types and values share the name.
+    /// The meanings of each name in this module. Types and values may share a name.
     pub(super) names: BTreeMap<String, Vec<Meaning>>,
-    /// The paths of its glob imports.
+    /// The paths of the module's glob imports.
     pub(super) globs: Vec<Vec<String>>,
 }
 

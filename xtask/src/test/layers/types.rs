@@ -6,13 +6,13 @@ use super::breach::{Breach, BreachKind};
 use super::graph::Methods;
 use super::tree::{Meaning, Tree};
 
-/// Most inherent methods of a type.
+/// Maximum number of inherent methods of a type.
 const METHODS_MAX: usize = 40;
 
-/// Most files with inherent implementations of a type.
+/// Maximum number of files with inherent implementations of a type.
 const FILES_MAX: usize = 6;
 
-/// Returns a breach for each type that is too large, and for each name that several types have.
+/// Returns a violation for each type that is too large, and for each name that several types have.
 pub(super) fn breaches(tree: &Tree, methods: &Methods) -> Vec<Breach> {
     let mut breaches = large_types(tree, methods);
     breaches.extend(double_names(tree));
@@ -56,7 +56,7 @@ fn double_names(tree: &Tree) -> Vec<Breach> {
     let mut homes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for module in &tree.modules {
         for (name, meanings) in &module.names {
-            // Definitions of one module that exclude each other by `cfg` are one type.
+            // Definitions in one module that exclude each other by `cfg` count as one type.
             if meanings.contains(&Meaning::Type) {
                 homes.entry(name).or_default().push(tree.file_name(module.file));
             }
