@@ -38,8 +38,9 @@ pub(crate) fn state(workspace: &Workspace) -> String {
 
 /// Creates the adapted kernel unless it exists, and lets cargo download the dependencies of its image.
 ///
-/// # Errors A package cannot be downloaded (the cause is [`Missing`](crate::exit::Cause::Missing)), or the
-/// sources of the kernel differ from those for which the table of changes was written.
+/// # Errors
+/// A package cannot be downloaded (the cause is [`Missing`](crate::exit::Cause::Missing)), or the sources of
+/// the kernel differ from those for which the table of changes was written.
 pub(crate) fn ensure(workspace: &Workspace, toolchain: &Toolchain) -> anyhow::Result<()> {
     let fetch = || fetch::fetch(workspace, toolchain);
     ensure_at(&workspace.path(KERNEL), &Recipe::PUBLISHED, fetch)?;

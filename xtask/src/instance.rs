@@ -35,8 +35,9 @@ pub(crate) struct Instance {
 impl Instance {
     /// Claims a name for a guest.
     ///
-    /// # Errors The name is not a plain word, or a guest of this name lives. In the second case the message
-    /// contains its ports.
+    /// # Errors
+    /// The name is not a plain word, or a guest of this name lives. In the second case the message contains
+    /// its ports.
     pub(crate) fn claim(workspace: &Workspace, name: &str) -> anyhow::Result<Self> {
         let folder = folder(workspace, name)?;
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
@@ -114,7 +115,8 @@ pub(crate) fn processes(folder: &Path) -> Option<Processes> {
 
 /// Returns the folder of a name.
 ///
-/// # Errors The folder would be outside of `target/run`, or the name is hard to type.
+/// # Errors
+/// The folder would be outside of `target/run`, or the name is hard to type.
 pub(crate) fn folder(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {

@@ -19,7 +19,8 @@ pub(crate) const BACKLOG: i32 = 4096;
 
 /// Raises the backlog of the socket with which a process listens on a port of 127.0.0.1.
 ///
-/// # Errors The socket is not found, or the kernel does not permit the copy.
+/// # Errors
+/// The socket is not found, or the kernel does not permit the copy.
 pub(crate) fn raise(pid: u32, port: u16) -> anyhow::Result<()> {
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
     let inode = listening_inode(&table, port)

@@ -66,7 +66,8 @@ pub(crate) fn load(workspace: &Workspace, options: &LoadOptions) -> anyhow::Resu
 
 /// Loads the server at `address`, and prints the results.
 ///
-/// # Errors The server does not answer, or does not have a command that the profile needs.
+/// # Errors
+/// The server does not answer, or does not have a command that the profile needs.
 pub(crate) fn measure(
     address: SocketAddr,
     options: &LoadOptions,

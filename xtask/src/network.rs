@@ -84,7 +84,8 @@ const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds"
 /// After its backlog was raised, QEMU's user network is the fastest of the networks in `docs/network.md`. If
 /// the backlog cannot be raised, passt can serve many clients that connect at the same time.
 ///
-/// # Errors passt was requested and cannot work.
+/// # Errors
+/// passt was requested and cannot work.
 pub(crate) fn choose(request: NetRequest) -> anyhow::Result<NetworkChoice> {
     let installed = process::find("passt").is_some();
     let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
@@ -142,7 +143,8 @@ fn has_default_route(routes: &str) -> bool {
 
 /// Checks that a port of this host is free. The port is not reserved. With 0, chooses a free port.
 ///
-/// # Errors The port is in use. passt would ignore that, and serve no connection.
+/// # Errors
+/// The port is in use. passt would ignore that, and serve no connection.
 pub(crate) fn free_port(port: u16) -> anyhow::Result<SocketAddr> {
     free_port_of(port, "--port")
 }
@@ -163,7 +165,8 @@ pub(crate) fn free_port_of(port: u16, option: &str) -> anyhow::Result<SocketAddr
 /// Returns the port of the HTTP reports if it is known before the start. Without an option it is the default
 /// port, if that port is free and the RESP port is the default too. `None` stands for any free port.
 ///
-/// # Errors The requested port is in use.
+/// # Errors
+/// The requested port is in use.
 pub(crate) fn fixed_http_port(asked: Option<u16>, resp: u16) -> anyhow::Result<Option<SocketAddr>> {
     match asked {
         Some(0) => Ok(None),

@@ -15,7 +15,8 @@ pub(crate) fn command_line(packages: &[&str]) -> String {
 
 /// Installs packages: directly if the tool runs as root, and by `sudo` otherwise.
 ///
-/// # Errors The packages cannot be installed. The message lists the attempts, and the commands for the user.
+/// # Errors
+/// The packages cannot be installed. The message lists the attempts, and the commands for the user.
 pub(crate) fn install(packages: &[&str], why: &str, removals: Removals) -> anyhow::Result<()> {
     Apt::new(Host::real()).install(packages, why, removals)
 }

@@ -124,7 +124,8 @@ pub(crate) fn prepare_layer(
 
 /// Returns the layers to run.
 ///
-/// # Errors The user has chosen a runtime, and a layer that does not depend on the runtime.
+/// # Errors
+/// The user has chosen a runtime, and a layer that does not depend on the runtime.
 fn layers(options: &TestOptions) -> anyhow::Result<Vec<LayerName>> {
     let chosen = options.runtime != Runtime::default();
     if let Some(&other) = options.layers.iter().find(|layer| chosen && !boots_image(layer)) {

@@ -7,7 +7,8 @@ use super::keys;
 impl Config {
     /// Parses a line for the host tool, which can report a bad word before the image boots.
     ///
-    /// # Errors The first word that is unknown, malformed or out of bounds.
+    /// # Errors
+    /// The first word that is unknown, malformed or out of bounds.
     pub fn parse(line: &str) -> Result<Self, Error<'_>> {
         let mut first = None;
         let config = Self::parse_lenient(line, |error| first = first.or(Some(error)));

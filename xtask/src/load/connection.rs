@@ -60,7 +60,8 @@ impl Connection {
 
     /// Reads all bytes that are available.
     ///
-    /// # Errors The connection failed or ended. Replies that arrived before can still be taken.
+    /// # Errors
+    /// The connection failed or ended. Replies that arrived before can still be taken.
     pub(super) fn receive(&mut self) -> io::Result<()> {
         self.input.drain(..self.taken);
         self.taken = 0;
@@ -77,7 +78,8 @@ impl Connection {
 
     /// Returns the next reply, or `None` if it has not arrived completely.
     ///
-    /// # Errors The received bytes are not a reply.
+    /// # Errors
+    /// The received bytes are not a reply.
     pub(super) fn reply(&mut self) -> io::Result<Option<Reply>> {
         let rest = &self.input[self.taken..];
         let Some(length) = frame::whole(rest)? else { return Ok(None) };

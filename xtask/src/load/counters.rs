@@ -76,7 +76,8 @@ pub(super) fn serves(client: &mut Client, command: &str) -> anyhow::Result<bool>
 /// Audits the image after the clients have ended. If `areas` is given, the image must return to that number
 /// of areas.
 ///
-/// # Errors The violation that the image reports, or the missing reply.
+/// # Errors
+/// The violation that the image reports, or the missing reply.
 pub(super) fn audit(client: &mut Client, areas: Option<u64>) -> Result<String, Violation> {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {

@@ -40,7 +40,8 @@ pub(super) struct LiveRanges(BTreeMap<u64, AddressRange>);
 impl LiveRanges {
     /// Inserts a range.
     ///
-    /// # Errors The range overlaps the returned range, and is not inserted.
+    /// # Errors
+    /// The range overlaps the returned range, and is not inserted.
     pub(super) fn insert(&mut self, range: AddressRange) -> Result<(), AddressRange> {
         let before = self.0.range(..range.end()).next_back();
         match before.filter(|(_, other)| other.end() > range.start) {

@@ -27,7 +27,8 @@ pub(super) struct Patch {
 
 /// Reads the patches in a folder whose names contain one of `parts`, sorted by name.
 ///
-/// # Errors A header is incomplete, or no patch matches.
+/// # Errors
+/// A header is incomplete, or no patch matches.
 pub(super) fn load(folder: &Path, parts: &[String]) -> anyhow::Result<Vec<Patch>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut paths: Vec<_> = entries

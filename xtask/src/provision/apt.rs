@@ -85,7 +85,8 @@ impl Apt {
 
     /// Downloads the package lists, and installs packages.
     ///
-    /// # Errors The packages cannot be installed.
+    /// # Errors
+    /// The packages cannot be installed.
     pub(crate) fn install(
         &mut self,
         packages: &[&str],

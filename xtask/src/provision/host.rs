@@ -66,7 +66,8 @@ impl Host {
 
     /// Chooses the privilege for the installation of packages.
     ///
-    /// # Errors No privilege is available. The text states the reason.
+    /// # Errors
+    /// No privilege is available. The text states the reason.
     pub(super) fn right(&self) -> Result<Right, String> {
         match (self.is_root, self.find("sudo").is_some(), self.has_terminal) {
             (true, ..) => Ok(Right::Root),

@@ -21,7 +21,8 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a connection.
     ///
-    /// # Errors No server listens at the address, or the time limit has passed.
+    /// # Errors
+    /// No server listens at the address, or the time limit has passed.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::from_stream(TcpStream::connect_timeout(&address, CONNECT_LIMIT)?)
     }
@@ -39,7 +40,8 @@ impl Client {
 
     /// Sends a command, and reads its reply.
     ///
-    /// # Errors The connection failed. An error reply is a normal reply.
+    /// # Errors
+    /// The connection failed. An error reply is a normal reply.
     pub(crate) fn call<T: AsRef<[u8]>>(&mut self, words: &[T]) -> io::Result<Reply> {
         self.send(&encode(words))?;
         self.receive()

@@ -12,7 +12,8 @@ const ROWS_MIN: usize = 10;
 
 /// Checks the table.
 ///
-/// # Errors The table is missing or too short, or a row names a file or an item that does not exist.
+/// # Errors
+/// The table is missing or too short, or a row names a file or an item that does not exist.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let document = std::fs::read_to_string(workspace.path("ARCHITECTURE.md"))?;
     let text = |path: &str| std::fs::read_to_string(workspace.path(path)).ok();

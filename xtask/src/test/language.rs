@@ -31,7 +31,8 @@ const OWN: &str = "xtask/src/test/language";
 
 /// Checks all Rust and Markdown files of the workspace.
 ///
-/// # Errors A count of a folder exceeds its limit, or the list permits more than is necessary.
+/// # Errors
+/// A count of a folder exceeds its limit, or the list permits more than is necessary.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut folders: BTreeMap<&str, Counts> = BTreeMap::new();
     for TextFile { path: file, text } in files::read(workspace, &["md", "rs"])? {

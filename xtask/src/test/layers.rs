@@ -40,8 +40,9 @@ const PACKAGES: [(&str, &str); 4] = [
 
 /// Checks all crates.
 ///
-/// # Errors A crate breaks a rule and the list of exceptions does not contain that, or the list contains an
-/// exception that is no longer necessary.
+/// # Errors
+/// A crate breaks a rule and the list of exceptions does not contain that, or the list contains an exception
+/// that is no longer necessary.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let document = std::fs::read_to_string(workspace.path("ARCHITECTURE.md"))?;
     let blocks = table::blocks(&document).context("ARCHITECTURE.md")?;

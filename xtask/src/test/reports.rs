@@ -59,7 +59,8 @@ pub(crate) fn check(client: &mut Client) -> anyhow::Result<Audit> {
 /// When a page table first has regions of two owners, a page is allocated permanently to separate them. The
 /// image's own regions are in a table that is never freed, so the first region of a client has that effect.
 ///
-/// # Errors As [`check`].
+/// # Errors
+/// As [`check`].
 pub(crate) fn baseline(client: &mut Client) -> anyhow::Result<Audit> {
     let first = allocated(client.call(&["VMALLOC", "4096"])?)?;
     free(client, &[first.id])?;

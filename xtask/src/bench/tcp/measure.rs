@@ -24,8 +24,8 @@ const REQUESTS_PER_SLOT: u64 = 5;
 
 /// Sends `requests` requests to a server, and returns the measured figures.
 ///
-/// # Errors The reply to a request was an error, the time limit was exceeded, or `redis-benchmark` printed a
-/// warning.
+/// # Errors
+/// The reply to a request was an error, the time limit was exceeded, or `redis-benchmark` printed a warning.
 pub(super) fn measure(
     server: SocketAddr,
     cell: Cell,

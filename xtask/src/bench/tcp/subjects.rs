@@ -45,7 +45,8 @@ impl Subjects {
 
     /// Returns the address of a server.
     ///
-    /// # Errors No image was started on that runtime.
+    /// # Errors
+    /// No image was started on that runtime.
     pub(super) fn address(&self, system: SystemUnderTest) -> anyhow::Result<SocketAddr> {
         let image = |runtime| self.images.iter().find(|(other, _)| *other == runtime);
         Ok(match system {

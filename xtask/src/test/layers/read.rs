@@ -18,7 +18,8 @@ type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads the sources of a crate.
 ///
-/// # Errors The root is missing, a declared module has no file, or a file is not valid Rust.
+/// # Errors
+/// The root is missing, a declared module has no file, or a file is not valid Rust.
 pub(super) fn read(text: Text<'_>) -> anyhow::Result<Tree> {
     let root = ["lib.rs", "main.rs"].into_iter().find(|path| text(path).is_some());
     let mut reader = TreeReader { text, tree: Tree::default() };

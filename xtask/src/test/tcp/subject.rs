@@ -163,7 +163,8 @@ impl Subject {
 
     /// Waits until the image has powered the machine off.
     ///
-    /// # Errors The image still runs after the time limit, or ended in another way.
+    /// # Errors
+    /// The image still runs after the time limit, or ended in another way.
     pub(super) fn expect_off(&mut self) -> anyhow::Result<()> {
         let status = self.guest.wait_for_end(SETTLE_LIMIT)?.context("the image still runs")?;
         if guest::is_success(status) { Ok(()) } else { Err(self.guest.explain_end(status)) }

@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 
 /// Splits a line into words.
 ///
-/// # Errors A quote or an escape is not closed, or text follows directly after a closing quote.
+/// # Errors
+/// A quote or an escape is not closed, or text follows directly after a closing quote.
 pub(super) fn split(line: &str) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line.trim_start();

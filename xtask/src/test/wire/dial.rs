@@ -43,7 +43,8 @@ impl Dial {
 
     /// Opens a connection from `namespace`.
     ///
-    /// # Errors The server refuses the connection, or does not answer in time.
+    /// # Errors
+    /// The server refuses the connection, or does not answer in time.
     pub(super) fn stream(self, namespace: &Namespace, to: SocketAddrV4) -> io::Result<TcpStream> {
         namespace.within(|| {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;

@@ -39,7 +39,8 @@ pub(super) struct DifferentialCase {
 
 /// Loads the cases from every file in a folder.
 ///
-/// # Errors A file cannot be read, or its number of cases differs from the number in its first line.
+/// # Errors
+/// A file cannot be read, or its number of cases differs from the number in its first line.
 pub(super) fn load(folder: &Path) -> anyhow::Result<Vec<DifferentialCase>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {

@@ -15,7 +15,8 @@ impl Frame {
     /// Parses the first reply in `bytes`. Returns the reply and its length, or `None` while the reply is
     /// incomplete.
     ///
-    /// # Errors The bytes cannot become a reply. The text states the reason.
+    /// # Errors
+    /// The bytes cannot become a reply. The text states the reason.
     pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, String> {
         let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
         let (line, after) = (&bytes[..end], end + 2);
