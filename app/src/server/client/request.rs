@@ -16,8 +16,7 @@ use crate::service::{Connection, Failure, Served};
 pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Serves the request at the front of the input. Returns `false` if there is no complete
-    /// request.
+    /// Serves one request. Returns whether there was one.
     pub(super) fn request<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
