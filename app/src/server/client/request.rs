@@ -16,7 +16,8 @@ use crate::service::{Connection, Failure, Served};
 pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
-    /// Serves one request. Returns whether there was one.
+    /// Serves the next request in the input. Returns whether any work was done; `false` means that the request
+    /// is incomplete or must wait.
     pub(super) fn request<M: Machine, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
