@@ -1,4 +1,4 @@
-//! Drives the x86_64 processor and the PC platform, for both runtimes (without a kernel, and on Hermit).
+//! Drives the x86_64 processor and the PC platform, for both runtimes.
 //!
 //! These modules do not depend on the runtime.
 

@@ -1,5 +1,5 @@
-//! The interface between the image and its runtime, which is either the image's own code without a kernel, or the
-//! Hermit kernel.
+//! The interface between the image and its runtime, which is either the image's own code without a kernel, or a
+//! kernel that is linked into the image.
 
 use core::sync::atomic::AtomicBool;
 

@@ -162,7 +162,8 @@ impl<M: Machine> Service<M> {
         self.parts.is_admitted(session)
     }
 
-    /// Ends a connection. Its regions are freed later, in slices.
+    /// Ends a connection: cancels its task, discards its transaction and marks its regions as orphaned. Later
+    /// turns free these regions, each turn within its budget.
     pub fn end(&mut self, connection: &mut Connection) {
         self.housekeeping.end(&mut self.parts, connection);
     }

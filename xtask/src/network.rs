@@ -81,8 +81,9 @@ const SHORT_BACKLOG: &str = "many clients that connect at once wait for seconds"
 
 /// Chooses the network by the request and by the capabilities of the machine.
 ///
-/// After its backlog was raised, QEMU's user network is the fastest of the networks in `docs/network.md`. If
-/// the backlog cannot be raised, passt can serve many clients that connect at the same time.
+/// [`NetRequest::Auto`] selects QEMU's user network if the listen backlog of its sockets can be raised, because it
+/// is then faster than passt for many clients and for large replies (measured in `docs/network.md`). Otherwise it
+/// selects passt, if passt can work: with a backlog of 1, many clients that connect at the same time wait for seconds.
 ///
 /// # Errors
 /// passt was requested and cannot work.

@@ -23,7 +23,8 @@ impl Housekeeping {
         Self { abandoned: Vec::with_capacity(CPUS_MAX) }
     }
 
-    /// Ends a connection. Its regions are freed later, in slices.
+    /// Ends a connection: cancels its task, discards its transaction and marks its regions as orphaned. Later
+    /// turns free these regions, each turn within its budget.
     pub(super) fn end<M: Machine>(&mut self, parts: &mut Parts<M>, connection: &mut Connection) {
         self.abandoned.extend(connection.cancel(parts));
         let session = &mut connection.session;

@@ -26,7 +26,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Vec<Vec<u8>>, usize)> {
     Some((frames.into_iter().map(bulk).collect::<Option<_>>()?, consumed))
 }
 
-/// Compares the results of both parsers at the front, if the request has the usual encoding.
+/// Parses the first request in `bytes` with the image's parser and with the Redis codec. If the request is encoded
+/// as [`encode`] writes it, both must return the same arguments and the same length. If the image's parser does
+/// not return such a request, the codec must not find one within the limits either.
 ///
 /// # Panics
 /// The results differ.

@@ -47,8 +47,9 @@ pub(crate) fn window(cpus: u32) -> Result<Vmalloc<BenchMachine>, vmalloc::SetupE
     BenchMachine::new(FRAMES, cpus).set_up(WINDOW_PAGES, REGIONS)
 }
 
-/// Allocates a region in the first leaf table of the window, as every kernel has one. Without this
-/// region, each pair of one page would create three tables and free them.
+/// Allocates a region of one page at the start of a new window. While it exists, the page tables above it stay
+/// allocated, as in a running kernel, which always has some regions. Without it, each allocation of one page would
+/// create three page tables, and each free would free them.
 pub(crate) fn neighbour(vmalloc: &Vmalloc<BenchMachine>) -> Region<'_, BenchMachine> {
     vmalloc.vmalloc(PAGE_BYTES).expect("the window is new")
 }

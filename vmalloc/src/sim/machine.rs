@@ -151,7 +151,7 @@ impl SimMachine {
     ///
     /// # Panics
     ///
-    /// If a thread has panicked inside the machine.
+    /// Panics if another thread has panicked while it held a lock of this machine.
     pub fn set_asleep(&self, asleep: bool) {
         let mut sleepers = self.asleep.lock().expect("no test panics inside");
         let cpu = self.current().0;
@@ -172,7 +172,7 @@ impl SimMachine {
     ///
     /// # Panics
     ///
-    /// If a thread has panicked inside the machine.
+    /// Panics if another thread has panicked while it held a lock of this machine.
     #[must_use]
     pub fn is_interrupted(&self, cpu: CpuId) -> bool {
         self.pending.lock().expect("no test panics inside").contains(&cpu.0)
@@ -215,7 +215,7 @@ impl SimMachine {
     ///
     /// # Panics
     ///
-    /// If a thread has panicked inside the machine.
+    /// Panics if another thread has panicked while it held a lock of this machine.
     pub fn speculate(&self, seed: u64, pages: u64) {
         let mut speculation = self.speculation.lock().expect("no test panics inside");
         *speculation = Speculation { state: seed | 1, pages };

@@ -11,8 +11,9 @@ use crate::server::output::Written;
 use crate::server::respond::{respond, respond_spilled};
 use crate::service::{Connection, Failure, Served};
 
-/// Bytes by which a reply may grow between the measurement of its length and the retry with a
-/// larger buffer. A report may grow because it lists that buffer and because counters gain digits.
+/// Spare bytes in the larger buffer for a reply that did not fit into the output. The request is retried with
+/// this buffer, and its reply can be longer than the measured length: the buffer is a region itself, so a reply
+/// that lists regions has one more entry, and counters may have more digits.
 pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {

@@ -9,7 +9,7 @@ use super::redis_cli;
 use super::subject::Subject;
 use crate::process;
 
-/// Maximum time of a call on a busy host.
+/// Maximum time that one process of `cargo xtask query` or `redis-cli` may run. It is long enough for a busy host.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Commands for standard input, one per line: with every kind of quote, an empty line, an error, and a line
