@@ -8,6 +8,7 @@ mod build;
 mod cli;
 mod doctor;
 mod exit;
+mod file_lock;
 mod guest;
 mod hermit;
 mod instance;

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli::{LayerName, MutateOptions, WireOptions};
+use crate::file_lock;
 use crate::process;
 use crate::runtime::Runtime;
 use crate::test::{self, TestBed};
@@ -26,6 +27,8 @@ pub(crate) fn mutate(workspace: &Workspace, options: &MutateOptions) -> anyhow::
     let patches = patch::load(&workspace.path("vmalloc/mutations"), &options.patches)?;
     let toolchain = Toolchain::ensure(workspace)?;
     let copy = Workspace::at(&workspace.path("target/mutate/tree"));
+    // Two calls in one tree would test each other's faults.
+    let _lock = file_lock::wait(&workspace.path("target/mutate/lock"), "another `mutate`")?;
     check_baseline(workspace, &copy, &toolchain, &patches)?;
     let mut survivors = 0;
     for patch in &patches {

@@ -170,10 +170,6 @@ impl Connection {
         let Some(running) = self.running.take().filter(|running| *running != Running::Wait) else {
             return false;
         };
-        // Without a preparation the request is resumed by its handler, not here.
-        if self.task.as_ref().is_none_or(Task::is_prepared) {
-            return false;
-        }
         let Some(task) = self.task.take() else { return false };
         let mut step = Step { parts, session: &mut self.session, reply, budget };
         match task.step(&mut step) {
@@ -184,7 +180,11 @@ impl Connection {
             Ok(Stepped::Progressed(task)) => {
                 (self.running, self.task) = (Some(running), Some(task));
             }
-            Ok(Stepped::Ready(task)) => self.task = task,
+            // The handler resumes the request now, and that counts as work.
+            Ok(Stepped::Ready(task)) => {
+                self.task = task;
+                return false;
+            }
             Ok(Stepped::Answered) => {}
             Err(failure) => parts.metrics.refuse(&failure, reply),
         }

@@ -78,23 +78,6 @@ impl Task {
         }
     }
 
-    /// Returns whether the handler makes the next step, because no work must be done before its request is resumed.
-    pub(super) fn is_prepared(&self) -> bool {
-        match self {
-            Self::Names(_) | Self::SetAll(_) | Self::Walk(_) => true,
-            Self::Free(state) => !state.is_on_ap(),
-            Self::Write(state) => !state.is_growing(),
-            Self::Allocate(_)
-            | Self::Audit(_)
-            | Self::Batch(_)
-            | Self::FreeAll(_)
-            | Self::Protect(_)
-            | Self::Purge(_)
-            | Self::Resize(_)
-            | Self::Sweep(_) => false,
-        }
-    }
-
     /// Returns whether the command waits for an AP or another connection.
     pub(super) fn waits_for_others(&self) -> bool {
         match self {

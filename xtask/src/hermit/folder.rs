@@ -1,13 +1,13 @@
 //! The folder of the adapted kernel. One call of the tool at a time makes it, and it is replaced as a
 //! whole.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::process;
+use crate::file_lock;
 
 /// The lock file, beside the folder.
 const LOCK: &str = "lock";
@@ -23,7 +23,8 @@ impl<'a> KernelFolder<'a> {
     /// Waits until no other call of the tool makes the folder.
     pub(super) fn lock(folder: &'a Path) -> Result<Self> {
         let path = folder.with_file_name(LOCK);
-        let lock = take(&path).with_context(|| path.display().to_string())?;
+        let lock = file_lock::wait(&path, "another build, which makes the Hermit kernel")
+            .with_context(|| path.display().to_string())?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -66,22 +67,6 @@ impl<'a> KernelFolder<'a> {
         })?;
         remove(&old)
     }
-}
-
-fn take(path: &Path) -> std::io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let file = File::create(path)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            process::announce("Wait", "for another build, which makes the Hermit kernel");
-            file.lock()?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
-    Ok(file)
 }
 
 /// Removes a file or folder, if it exists.

@@ -1,5 +1,8 @@
-//! Replaces parts of a text that are not prose by the letter X, one for each byte, so that offsets do not
+//! Replaces parts of a text that are not prose by the letter x, one for each byte, so that offsets do not
 //! change.
+
+/// The replacement of one byte. It is a letter, so that a blanked span counts as a word.
+const MASK: &str = "x";
 
 /// Replaces code spans.
 pub(super) fn code(text: &str) -> String {
@@ -10,7 +13,7 @@ pub(super) fn code(text: &str) -> String {
         let inside = &rest[at + ticks..];
         let Some(length) = inside.find(&rest[at..at + ticks]) else { break };
         out.push_str(&rest[..at]);
-        out.push_str(&"X".repeat(length + 2 * ticks));
+        out.push_str(&MASK.repeat(length + 2 * ticks));
         rest = &inside[length + ticks..];
     }
     out + rest
@@ -23,7 +26,7 @@ pub(super) fn targets(text: &str) -> String {
     for part in parts {
         let end = part.find(')').map_or(0, |end| end + 1);
         out.push(']');
-        out.push_str(&"X".repeat(1 + end));
+        out.push_str(&MASK.repeat(1 + end));
         out.push_str(&part[end..]);
     }
     out
@@ -36,7 +39,7 @@ pub(super) fn between(text: &str, open: char, close: char) -> String {
     for char in text.chars() {
         is_inside |= char == open;
         if is_inside {
-            out.push_str(&"X".repeat(char.len_utf8()));
+            out.push_str(&MASK.repeat(char.len_utf8()));
         } else {
             out.push(char);
         }
@@ -51,14 +54,14 @@ mod tests {
 
     #[test]
     fn code_spans_end_with_as_many_ticks_as_they_begin_with() {
-        assert_eq!(code("a `b c` d"), "a XXXXX d");
-        assert_eq!(code("``a ` b`` c"), "XXXXXXXXX c");
+        assert_eq!(code("a `b c` d"), "a xxxxx d");
+        assert_eq!(code("``a ` b`` c"), "xxxxxxxxx c");
         assert_eq!(code("a ` b"), "a ` b");
     }
 
     #[test]
     fn the_addresses_of_links_are_no_prose() {
-        assert_eq!(targets("[a](b) (c) [d](e)"), "[a]XXX (c) [d]XXX");
-        assert_eq!(between("a {b} c", '{', '}'), "a XXX c");
+        assert_eq!(targets("[a](b) (c) [d](e)"), "[a]xxx (c) [d]xxx");
+        assert_eq!(between("a {b} c", '{', '}'), "a xxx c");
     }
 }
