@@ -370,7 +370,7 @@ fn a_transaction_that_ends_its_own_connection_is_completed() {
     );
     world.wait("the end", |world| {
         world.received(&mut client);
-        world.has_ended(&client)
+        world.is_closed(&client)
     });
     let queued = "+QUEUED\r\n".repeat(3);
     let text = format!("+OK\r\n{queued}*3\r\n+OK\r\n:1\r\n");
@@ -391,4 +391,17 @@ fn a_connection_that_ends_before_its_exec_changes_no_key() {
     world.close(&other);
     assert_eq!(world.ok(&mut third, "EXISTS a").integer(), 0);
     world.check(&mut third);
+}
+
+/// The words of a browser end the connection also if they were queued.
+#[test]
+fn http_inside_a_transaction_ends_the_connection() {
+    let mut world = World::new();
+    let mut client = world.connect();
+    let replies = say(&mut world, &mut client, &["MULTI", "POST / HTTP/1.1"]);
+    assert_eq!(replies, "+OK\r\n+QUEUED\r\n");
+    world.send(&mut client, b"EXEC\r\nVMALLOC 4096 NAME evil\r\n");
+    world.wait("the end of the connection", |world| world.is_closed(&client));
+    let mut other = world.connect();
+    assert_eq!(world.ok(&mut other, "EXISTS evil"), Value::Integer(0));
 }
