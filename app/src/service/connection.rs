@@ -134,8 +134,8 @@ impl Connection {
         (&mut self.session, &mut self.task)
     }
 
-    /// Records the result of a handler. Only this function and [`step`](Self::step) decide how a
-    /// request continues.
+    /// Records the result of a handler. Only this function, [`step`](Self::step) and
+    /// [`delay`](Self::delay) decide how a request continues.
     #[inline]
     pub(super) fn note(&mut self, progress: Progress) {
         self.running = match progress {

@@ -5,7 +5,7 @@ use vmalloc::Machine;
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 
-/// Serves `TIME`: replies with seconds since 1970, and microseconds.
+/// Serves `TIME`: replies with the seconds since 1970, and the microseconds.
 pub(in crate::service) fn time<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let clock = call.parts.store.clock;
     let us = clock.unix_us(clock.now_us);

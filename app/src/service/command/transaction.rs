@@ -2,8 +2,8 @@
 //! sessions in between.
 //!
 //! The session stores the progress of its transaction, and the connection stores the queued
-//! requests. While a transaction runs, requests of other sessions that could observe or change keys
-//! are delayed.
+//! requests. While a transaction runs, requests of other sessions are delayed, except reports and
+//! commands about their own connection.
 
 use vmalloc::Machine;
 

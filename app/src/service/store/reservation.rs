@@ -4,7 +4,7 @@
 //! its turn checks its demand and publishes its region immediately. Any other request takes a
 //! [`Reservation`] before it waits. From then on its regions, bytes, names and leases count, so
 //! other requests cannot take them. A session holds at most one reservation.
-//! `Parts::close_reservation` is the only place that returns it, as soon as the session has no
+//! `Connection::close_reservation` is the only place that returns it, as soon as the session has no
 //! request in flight: after any reply, and when the connection ends. A handler that fails therefore
 //! has no reservation to return.
 //!
