@@ -10,9 +10,6 @@ use crate::workspace::Workspace;
 /// Maximum number of words of the README.
 const README_WORDS_MAX: usize = 1_200;
 
-/// The number of words above the limit that the README may have for now. `None` means that the limit applies.
-const README_WORDS_ALLOWED: Option<usize> = None;
-
 /// Checks all Markdown files.
 ///
 /// # Errors
@@ -39,18 +36,14 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     }
     let readme = documents.iter().find(|document| document.path == "README.md");
     let words = readme.context("no README.md")?.text.split_whitespace().count();
-    messages.extend(judge_length(words, README_WORDS_ALLOWED));
+    messages.extend(judge_length(words));
     ensure!(messages.is_empty(), "{}", messages.join("\n    "));
     Ok(())
 }
 
-fn judge_length(words: usize, allowed: Option<usize>) -> Option<String> {
-    let most = allowed.unwrap_or(README_WORDS_MAX);
-    if words > most {
-        return Some(format!("README.md has {words} words, at most {most} are allowed"));
-    }
-    let is_short = allowed.is_some() && words <= README_WORDS_MAX;
-    is_short.then(|| format!("README.md has {words} words: set README_WORDS_ALLOWED to None"))
+fn judge_length(words: usize) -> Option<String> {
+    (words > README_WORDS_MAX)
+        .then(|| format!("README.md has {words} words, at most {README_WORDS_MAX} are allowed"))
 }
 
 /// Returns the targets of links to files and headings, each with its line number.
@@ -110,11 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_limited_and_the_exception_must_be_needed() {
-        assert!(judge_length(1_201, None).is_some());
-        assert!(judge_length(1_200, None).is_none());
-        assert!(judge_length(1_300, Some(1_400)).is_none());
-        assert!(judge_length(1_401, Some(1_400)).is_some());
-        assert!(judge_length(1_200, Some(1_400)).is_some());
+    fn the_length_is_limited() {
+        assert!(judge_length(1_201).is_some());
+        assert!(judge_length(1_200).is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::workspace::Workspace;
 
@@ -13,15 +13,23 @@ pub(super) struct TextFile {
     pub(super) text: String,
 }
 
+/// Minimum number of files with one extension. Fewer files mean that a lint reads the wrong folder.
+const FILES_MIN: usize = 20;
+
 /// Reads all files with one of the extensions, except files of builds and of version control.
+///
+/// # Errors
+/// A file cannot be read, or there are fewer than 20 files with one of the extensions.
 pub(super) fn read(workspace: &Workspace, extensions: &[&str]) -> anyhow::Result<Vec<TextFile>> {
     let mut paths = Vec::new();
     add_below(workspace.root(), &mut paths)?;
     paths.sort();
-    let is_wanted = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|extension| extensions.iter().any(|wanted| extension == *wanted))
-    };
+    let has = |path: &Path, wanted: &str| path.extension().is_some_and(|own| own == wanted);
+    for wanted in extensions {
+        let count = paths.iter().filter(|path| has(path, wanted)).count();
+        ensure!(count >= FILES_MIN, "{count} files *.{wanted}, at least {FILES_MIN} are expected");
+    }
+    let is_wanted = |path: &PathBuf| extensions.iter().any(|wanted| has(path, wanted));
     let read = |path: PathBuf| {
         let shown = workspace.show(&path);
         let text = std::fs::read_to_string(&path).with_context(|| shown.clone())?;
@@ -57,5 +65,11 @@ mod tests {
         let is_built =
             |file: &&TextFile| file.path.contains("target/") || file.path.starts_with('.');
         assert_eq!(files.iter().filter(is_built).count(), 0);
+    }
+
+    #[test]
+    fn an_extension_without_files_is_an_error() {
+        let result = read(&Workspace::find().unwrap(), &["rs", "nonesuch"]);
+        assert!(result.err().unwrap().to_string().contains("0 files *.nonesuch"));
     }
 }

@@ -50,7 +50,7 @@ fn fault(row: &str, text: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut texts = Vec::new();
     for file in files {
         match text(file) {
-            Some(text) => texts.push(text),
+            Some(text) => texts.push(without_comments(&text)),
             None => return Some(format!("no file {file}: {row}")),
         }
     }
@@ -62,6 +62,11 @@ fn fault(row: &str, text: &dyn Fn(&str) -> Option<String>) -> Option<String> {
 /// Returns the code spans of a cell.
 fn spans(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// Returns a source without the lines that are comments.
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns whether a source defines a function or type `name`, or contains a guest test with that name.
@@ -79,7 +84,8 @@ fn defines(text: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const SOURCE: &str = "fn a_test() {}\npub struct Flushed(());\ntest(\"region::guard\", guard)";
+    const SOURCE: &str = "fn a_test() {}\n// fn no_test() {}\npub struct Flushed(());\n\
+        test(\"region::guard\", guard)";
 
     fn text(path: &str) -> Option<String> {
         (path == "src/a.rs").then(|| SOURCE.to_owned())
@@ -99,6 +105,7 @@ mod tests {
     fn a_row_with_a_missing_name_or_file_is_wrong() {
         assert!(fault_of("`a_tes`", "`src/a.rs`").unwrap().contains("no test or type a_tes"));
         assert!(fault_of("`guard`", "`src/a.rs`").is_some());
+        assert!(fault_of("`no_test`", "`src/a.rs`").is_some());
         assert!(fault_of("`a_test`, `b_test`", "`src/a.rs`").is_some());
         assert!(fault_of("`a_test`", "`src/b.rs`").unwrap().contains("no file src/b.rs"));
         assert!(fault_of("a test", "`src/a.rs`").is_some());

@@ -1,10 +1,8 @@
 //! The lint of the language: comments, documents, strings and names must be plain technical English.
 //!
 //! Every sentence must have a named subject, words without a referent must be rare, and words that the
-//! glossary replaces must not occur. Code spans and code blocks are not checked. `language/allowed.rs` lists
-//! counts that may exceed the limits.
+//! glossary replaces must not occur. Code spans and code blocks are not checked.
 
-mod allowed;
 mod blank;
 mod counts;
 mod glossary;
@@ -19,7 +17,6 @@ use anyhow::ensure;
 use super::files::{self, TextFile};
 use crate::workspace::Workspace;
 
-use allowed::Row;
 use counts::{Counts, Measure};
 
 /// The folders whose counts are checked separately. All other files count as documents.
@@ -32,7 +29,7 @@ const OWN: &str = "xtask/src/test/language";
 /// Checks all Rust and Markdown files of the workspace.
 ///
 /// # Errors
-/// A count of a folder exceeds its limit, or the list permits more than is necessary.
+/// A count of a folder exceeds its limit.
 pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     let mut folders: BTreeMap<&str, Counts> = BTreeMap::new();
     for TextFile { path: file, text } in files::read(workspace, &["md", "rs"])? {
@@ -47,30 +44,18 @@ pub(super) fn check(workspace: &Workspace) -> anyhow::Result<()> {
     }
     ensure!(folders.len() > FOLDERS.len(), "files were found in {} folders only", folders.len());
     let messages: Vec<_> =
-        folders.iter().flat_map(|(folder, counts)| judge(allowed::ROWS, folder, counts)).collect();
+        folders.iter().flat_map(|(folder, counts)| judge(folder, counts)).collect();
     ensure!(messages.is_empty(), "{}", messages.join("\n    "));
     Ok(())
 }
 
 /// Returns the messages about the counts of one folder.
-fn judge(rows: &[Row], folder: &str, counts: &Counts) -> Vec<String> {
+fn judge(folder: &str, counts: &Counts) -> Vec<String> {
     let message = |measure: Measure| {
-        let row = rows.iter().find(|row| (row.0, row.1) == (folder, measure));
         let (limit, count) = (measure.limit(), counts.count(measure));
-        let most = row.map_or(limit, |row| row.2);
-        if count > most {
-            let places = counts.places(measure).join("\n        ");
-            return Some(format!("{folder}: {count} {measure}, at most {most}\n        {places}"));
-        }
-        match row {
-            Some(_) if count <= limit => {
-                Some(format!("{folder}: {measure}: delete the row of language/allowed.rs"))
-            }
-            Some(_) if count + measure.slack() < most => Some(format!(
-                "{folder}: {measure}: lower the row of language/allowed.rs from {most} to {count}"
-            )),
-            _ => None,
-        }
+        let places = || counts.places(measure).join("\n        ");
+        (count > limit)
+            .then(|| format!("{folder}: {count} {measure}, at most {limit}\n        {}", places()))
     };
     Measure::ALL.into_iter().filter_map(message).collect()
 }
@@ -98,21 +83,18 @@ mod tests {
     }
 
     #[test]
-    fn a_row_allows_a_count_and_must_fit_it() {
-        let bad = counts(BAD);
-        let rows = |most| [("app", Measure::Subjects, most), ("app", Measure::Glossary, 1)];
-        assert!(judge(&rows(2), "app", &bad).is_empty());
-        assert!(judge(&rows(1), "app", &bad)[0].contains("f.rs:2: What"));
-        assert!(judge(&rows(3), "app", &bad)[0].contains("from 3 to 2"));
-        assert_eq!(judge(&[], "app", &bad).len(), 2);
-        assert_eq!(judge(&rows(2), "app", &counts("")).len(), 2);
+    fn a_count_over_its_limit_is_reported_with_its_places() {
+        let messages = judge("app", &counts(BAD));
+        assert_eq!(messages.len(), 2);
+        assert!(messages[0].contains("2 sentences") && messages[0].contains("f.rs:2: What"));
+        assert!(judge("app", &counts("// Regions wait.")).is_empty());
     }
 
     #[test]
     fn vague_words_have_a_rate() {
         let text = format!("// none {}", "word ".repeat(1_000));
-        assert!(judge(&[], "app", &counts(&text)).is_empty());
+        assert!(judge("app", &counts(&text)).is_empty());
         let text = format!("// none, nothing {}", "word ".repeat(1_000));
-        assert_eq!(judge(&[], "app", &counts(&text)).len(), 1);
+        assert_eq!(judge("app", &counts(&text)).len(), 1);
     }
 }

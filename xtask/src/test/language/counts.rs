@@ -33,15 +33,6 @@ impl Measure {
             Self::Vague => 17,
         }
     }
-
-    /// Returns by how much a permitted count may exceed the actual count without an error. A rate may differ,
-    /// because it also depends on the number of all words.
-    pub(super) fn slack(self) -> usize {
-        match self {
-            Self::Subjects | Self::Glossary => 0,
-            Self::Vague => 3,
-        }
-    }
 }
 
 impl fmt::Display for Measure {

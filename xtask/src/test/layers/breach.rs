@@ -33,8 +33,14 @@ impl fmt::Display for BreachKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Breach {
     pub(super) kind: BreachKind,
-    /// The subject of the violation, which a list of exceptions uses as the key.
+    /// The subject: a file, a module, two modules, or a type.
     pub(super) key: String,
     /// The message for the user.
     pub(super) text: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.text)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use quote::ToTokens;
 use syn::{ImplItem, Item, ItemImpl, ItemMod, ItemUse, Visibility};
 
@@ -19,7 +19,8 @@ type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Reads the sources of a crate.
 ///
 /// # Errors
-/// The root is missing, a declared module has no file, or a file is not valid Rust.
+/// The root is missing, a declared module has no file, a file is not valid Rust, or a `use` is inside an
+/// item.
 pub(super) fn read(text: Text<'_>) -> anyhow::Result<Tree> {
     let root = ["lib.rs", "main.rs"].into_iter().find(|path| text(path).is_some());
     let mut reader = TreeReader { text, tree: Tree::default() };
@@ -60,12 +61,12 @@ impl TreeReader<'_> {
             match item {
                 Item::Mod(item) => self.child(item, path, index)?,
                 Item::Use(item) => self.import(index, &item),
-                Item::Impl(item) => self.implementation(index, item),
+                Item::Impl(item) => self.implementation(index, item)?,
                 item => {
                     for (name, meaning) in syntax::defined(&item) {
                         self.define(index, name, meaning);
                     }
-                    self.code(index, &item, None);
+                    self.code(index, &item, None)?;
                 }
             }
         }
@@ -105,13 +106,13 @@ impl TreeReader<'_> {
         }
     }
 
-    fn implementation(&mut self, module: ModuleIndex, mut item: ItemImpl) {
+    fn implementation(&mut self, module: ModuleIndex, mut item: ItemImpl) -> anyhow::Result<()> {
         let items = mem::take(&mut item.items);
         let own = syntax::type_path(&item.self_ty);
-        self.code(module, &item, own.as_deref());
+        self.code(module, &item, own.as_deref())?;
         let items: Vec<_> = items.into_iter().filter(|item| !is_test_only(item)).collect();
         for item in &items {
-            self.code(module, item, own.as_deref());
+            self.code(module, item, own.as_deref())?;
         }
         if let (Some(path), None) = (own, item.trait_) {
             let method = |item: &ImplItem| match item {
@@ -121,12 +122,26 @@ impl TreeReader<'_> {
             let methods = items.iter().filter_map(method).collect();
             self.tree.impls.push(InherentImpl { module, path, methods });
         }
+        Ok(())
     }
 
     /// Records the names in the code of an item. `own` is the path of the type for which `Self` stands.
-    fn code(&mut self, module: ModuleIndex, item: &impl ToTokens, own: Option<&[String]>) {
+    ///
+    /// # Errors
+    /// The code contains a `use`. The names that it imports would not be found.
+    fn code(
+        &mut self,
+        module: ModuleIndex,
+        item: &impl ToTokens,
+        own: Option<&[String]>,
+    ) -> anyhow::Result<()> {
+        let stream = item.to_token_stream();
+        if let Some(line) = scan::local_use(stream.clone()) {
+            let file = &self.tree.files[self.tree.file_of(module)].path;
+            bail!("{file}:{line}: `use` inside an item: move it to the top of the file");
+        }
         let mut names = Vec::new();
-        scan::names(item.to_token_stream(), &mut names);
+        scan::names(stream, &mut names);
         for name in names {
             let path = match own {
                 Some(own) if name.is_own_method => [own, &name.path].concat(),
@@ -141,5 +156,6 @@ impl TreeReader<'_> {
                 kind: MentionKind::Code,
             });
         }
+        Ok(())
     }
 }

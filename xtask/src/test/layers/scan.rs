@@ -41,6 +41,26 @@ pub(super) fn names(stream: TokenStream, names: &mut Vec<Name>) {
     }
 }
 
+/// Returns the line of the first `use` of the stream. The `use<'a>` of a type bound is none.
+pub(super) fn local_use(stream: TokenStream) -> Option<usize> {
+    let mut tokens = stream.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(word) if word == "use" && !is_punct(tokens.peek(), '<') => {
+                return Some(line_of(&word));
+            }
+            TokenTree::Group(group) => {
+                let line = local_use(group.stream());
+                if line.is_some() {
+                    return line;
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Returns the segments of the path that begins at a token.
 fn path_from(tokens: &[TokenTree], mut at: usize) -> Vec<String> {
     let mut path = Vec::new();
@@ -106,6 +126,14 @@ mod tests {
         assert_eq!(found("self.go(a)"), [".go", "self", "a"]);
         assert_eq!(found("self.go::<T>()"), [".go", "self", "T"]);
         assert_eq!(found("self.field"), ["self"]);
+    }
+
+    #[test]
+    fn a_use_inside_code_is_found() {
+        let line = |text: &str| local_use(text.parse().unwrap());
+        assert_eq!(line("fn f() {\n use crate::b::go; }"), Some(2));
+        assert_eq!(line("m!(\n\n{ use super::b::*; })"), Some(3));
+        assert_eq!(line("fn f() -> impl T + use<'a> {}"), None);
     }
 
     #[test]

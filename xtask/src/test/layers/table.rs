@@ -20,7 +20,7 @@ pub(super) struct Block {
     /// The name of the crate.
     pub(super) package: String,
     /// The path of the module from the crate root.
-    module: Vec<String>,
+    pub(super) module: Vec<String>,
     /// The number of each child's line, counted from the top.
     lines: BTreeMap<String, usize>,
 }

@@ -1,7 +1,6 @@
 //! The rules on small crates, each with one planted breach.
 
 use super::breach::BreachKind;
-use super::exceptions::{Group, judge};
 use super::*;
 
 /// Returns the breaches of a crate, as `kind: key`.
@@ -10,12 +9,15 @@ fn found(document: &str, files: &[(&str, &str)]) -> Vec<String> {
     all.iter().map(|breach| format!("{:?}: {}", breach.kind, breach.key)).collect()
 }
 
-fn all_breaches(document: &str, files: &[(&str, &str)]) -> Vec<Breach> {
-    let text = |path: &str| {
+fn tree_of(files: &[(&str, &str)]) -> anyhow::Result<Tree> {
+    read::read(&|path: &str| {
         let file = files.iter().find(|(name, _)| *name == path);
         file.map(|(_, text)| (*text).to_owned())
-    };
-    let tree = read::read(&text).unwrap();
+    })
+}
+
+fn all_breaches(document: &str, files: &[(&str, &str)]) -> Vec<Breach> {
+    let tree = tree_of(files).unwrap();
     let blocks = table::blocks(document).unwrap();
     breaches(&tree, &blocks.iter().collect::<Vec<_>>())
 }
@@ -148,22 +150,8 @@ fn large_types_and_double_names_are_found() {
 }
 
 #[test]
-fn a_row_allows_one_breach_and_must_be_needed() {
-    let b = ("b.rs", "fn f() { crate::a::go() }");
-    let breaches = all_breaches(TABLE, &[ROOT, ("a.rs", "pub fn go() {}"), b]);
-    let list =
-        |rows| [Group { kind: BreachKind::Upward, package: "x", reason: "of the test", rows }];
-    assert!(judge(&list(&["b -> a"]), "x", &breaches).is_empty());
-    assert_eq!(judge(&list(&[]), "x", &breaches).len(), 1);
-    let stale = judge(&list(&["b -> a", "a -> b"]), "x", &breaches);
-    assert!(stale.len() == 1 && stale[0].contains("a -> b: delete the row"), "{stale:?}");
-    assert!(judge(&list(&["a -> b"]), "y", &[]).is_empty());
-}
-
-#[test]
-fn every_exception_has_a_reason() {
-    for group in allowed::GROUPS {
-        assert!(group.reason.contains(' ') && !group.rows.is_empty(), "{group:?}");
-        assert!(PACKAGES.iter().any(|(name, _)| *name == group.package), "{group:?}");
-    }
+fn a_use_inside_a_function_is_an_error() {
+    let files = [ROOT, ("a.rs", "fn f() {\n    use crate::b::go;\n}"), ("b.rs", "pub fn go() {}")];
+    let error = tree_of(&files).err().unwrap().to_string();
+    assert!(error.contains("a.rs:2: `use` inside an item"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! `CLIENT LIST` and `CLIENT INFO`: one line per connection, with Redis's fields in Redis's order.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 use vmalloc::Machine;
 
@@ -69,7 +69,6 @@ fn write_lines<M: Machine>(
     wanted: impl Fn(&ClientEntry) -> bool,
     reply: &mut Reply<'_>,
 ) {
-    use fmt::Write;
     for (place, entry) in parts.clients.entries().filter(|(_, entry)| wanted(entry)) {
         let store = &parts.store;
         let is_dirty = u32::try_from(place).is_ok_and(|place| store.watches.is_dirty(place));

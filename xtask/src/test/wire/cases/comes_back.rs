@@ -12,7 +12,7 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::routed::{CLIENT, RoutedNetwork};
 use crate::test::wire::server::patient;
-use crate::test::wire::topology::{self};
+use crate::test::wire::topology;
 
 const PORT: u16 = 42_000;
 /// Maximum time of a challenge ACK, the RST of the client's kernel, and its second SYN after one second, on a

@@ -19,7 +19,7 @@ use crate::test::wire::findings::Findings;
 use crate::test::wire::impaired::ImpairedNetwork;
 use crate::test::wire::namespace::Namespace;
 use crate::test::wire::shim::Faults;
-use crate::test::wire::topology::{self};
+use crate::test::wire::topology;
 use crate::workload::Random;
 
 /// The link loses 1 % of the frames, delivers 5 % late and 1 % twice. The round trip takes 20 ms.

@@ -9,7 +9,7 @@ use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::topology::{self};
+use crate::test::wire::topology;
 
 /// Maximum time for which a new client tries to connect. The next constant is the pause between two attempts.
 const PATIENCE: Duration = Duration::from_secs(20);

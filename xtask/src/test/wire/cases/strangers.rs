@@ -19,7 +19,7 @@ use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
 use crate::test::wire::namespace::Namespace;
 use crate::test::wire::pings::Times;
-use crate::test::wire::topology::{self};
+use crate::test::wire::topology;
 
 const LINE: &str = "requirepass=x";
 /// Number of unauthenticated clients at the same time. The next constant is the number of measured connects

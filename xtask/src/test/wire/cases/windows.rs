@@ -11,7 +11,7 @@ use crate::test::wire::bed::Bed;
 use crate::test::wire::boot::Boot;
 use crate::test::wire::dial::Dial;
 use crate::test::wire::findings::Findings;
-use crate::test::wire::topology::{self};
+use crate::test::wire::topology;
 
 /// Length of the value that each reader reads, in bytes.
 const VALUE: usize = 1 << 20;
