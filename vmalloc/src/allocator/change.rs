@@ -3,7 +3,7 @@
 use super::parts::Core;
 use super::reserve;
 use crate::error::AllocateError;
-use crate::frame::{FrameChain, FrameRequest, Shortage};
+use crate::frame::{FrameChain, FrameRequest};
 use crate::machine::{CpuId, Machine};
 use crate::page::{PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
@@ -24,11 +24,6 @@ pub(super) struct Change<'s> {
     pub(super) requested: u64,
     pub(super) traits: Traits,
     pub(super) stage: Stage,
-}
-
-pub(super) fn exhausted(shortage: Shortage) -> AllocateError {
-    let Shortage { requested, available } = shortage;
-    AllocateError::FramesExhausted { requested, available }
 }
 
 /// Returns the pages of a range after the first `kept` pages.
@@ -58,14 +53,13 @@ pub(super) fn reserve_more<M: Machine>(
 ) -> Result<FrameChain, AllocateError> {
     let wanted =
         FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
-    let supply =
-        reserve::reserve_frames(core, cpu, added.count().get(), &wanted).map_err(exhausted)?;
+    let supply = reserve::reserve_frames(core, cpu, added.count().get(), &wanted)
+        .map_err(reserve::exhausted)?;
     match reserve::reserve_tables(core, cpu, added, slot) {
         Ok(_) => Ok(reserve::clean(core, supply, zeroed)),
         Err(shortage) => {
-            core.frames.put(cpu, supply.plain);
-            core.frames.put_zeroed(supply.zeroed);
-            Err(exhausted(shortage))
+            reserve::put_back(core, cpu, supply);
+            Err(reserve::exhausted(shortage))
         }
     }
 }

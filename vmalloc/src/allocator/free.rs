@@ -68,7 +68,7 @@ fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
 
 #[inline(never)]
 fn free_pages<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) {
-    let frames = unmap::unmap_on(core, cpu, slot);
+    let frames = unmap::unmap(core, cpu, slot);
     purge::retire(core, cpu, slot, frames);
 }
 

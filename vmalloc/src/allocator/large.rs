@@ -47,9 +47,9 @@ pub(super) fn reserve<M: Machine>(
             }
         }
     });
-    let backing = reserved.map_err(|Shortage { requested, available }| {
+    let backing = reserved.map_err(|shortage| {
         core.areas.untake(cpu, area, request.is_system());
-        AllocateError::FramesExhausted { requested, available }
+        reserve::exhausted(shortage)
     })?;
     if request.is_zeroed() {
         clear_blocks(core, &backing.blocks);
@@ -102,8 +102,7 @@ fn reserve_behind_blocks<M: Machine>(
     match reserved {
         Ok(()) => Ok(reserve::clean(core, supply, wanted.zeroed)),
         Err(shortage) => {
-            core.frames.put(cpu, supply.plain);
-            core.frames.put_zeroed(supply.zeroed);
+            reserve::put_back(core, cpu, supply);
             Err(shortage)
         }
     }

@@ -69,8 +69,7 @@ fn map_once<M: Machine>(
     let (area, range) = reserve::reserve_area(core, cpu, request)?;
     if let Err(shortage) = reserve::reserve_tables(core, cpu, range, area.slot) {
         core.areas.untake(cpu, area, false);
-        let (requested, available) = (shortage.requested, shortage.available);
-        return Err(AllocateError::FramesExhausted { requested, available });
+        return Err(reserve::exhausted(shortage));
     }
 
     // No later step can fail.

@@ -264,7 +264,7 @@ fn unmap_deferred<M: Machine>(core: &Core<M>, cpu: CpuId) {
         let is_mine = record.step(record.generation(), Stage::Deferred, Stage::Lazy);
         assert!(is_mine, "slot {slot} was put off and is something else now");
         core.deferred.settle(1, record.addresses().1);
-        let frames = unmap::unmap(core, slot);
+        let frames = unmap::unmap(core, cpu, slot);
         record.set_frames(frames.note());
         core.lazy(cpu).push(core.slots(), slot, record.addresses().1);
     }

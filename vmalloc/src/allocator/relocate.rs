@@ -1,6 +1,6 @@
 //! Grows a region at new addresses: moves its entries, or copies its bytes.
 
-use super::change::{Change, exhausted};
+use super::change::Change;
 use super::parts::Core;
 use super::{change, flush, lookup, purge, reserve, unmap};
 use crate::area::{Area, Fit, NoArea};
@@ -55,15 +55,14 @@ pub(super) fn relocate<M: Machine>(
         match move_tables(core, change, range) {
             Ok(()) => Ok(supply),
             Err(shortage) => {
-                core.frames.put(cpu, supply.plain);
-                core.frames.put_zeroed(supply.zeroed);
+                reserve::put_back(core, cpu, supply);
                 Err(shortage)
             }
         }
     });
     let supply = supply.map_err(|shortage| {
         core.areas.untake(cpu, area, change.traits.system);
-        exhausted(shortage)
+        reserve::exhausted(shortage)
     })?;
 
     // No later step can fail.

@@ -120,8 +120,7 @@ pub(super) fn reserve_backing<M: Machine>(
     match reserve_tables(core, cpu, range, area.slot) {
         Ok(leaf) => Ok((clean(core, frames, request.is_zeroed()), leaf)),
         Err(shortage) => {
-            core.frames.put(cpu, frames.plain);
-            core.frames.put_zeroed(frames.zeroed);
+            put_back(core, cpu, frames);
             Err(no_backing(core, cpu, request, area, shortage))
         }
     }
@@ -138,8 +137,18 @@ fn no_backing<M: Machine>(
     shortage: Shortage,
 ) -> AllocateError {
     core.areas.untake(cpu, area, request.is_system());
-    let Shortage { requested, available } = shortage;
+    exhausted(shortage)
+}
+
+/// Converts a shortage of frames into the error of a request.
+pub(super) fn exhausted(Shortage { requested, available }: Shortage) -> AllocateError {
     AllocateError::FramesExhausted { requested, available }
+}
+
+/// Returns reserved frames that a request cannot use.
+pub(super) fn put_back<M: Machine>(core: &Core<M>, cpu: CpuId, frames: Supply) {
+    core.frames.put(cpu, frames.plain);
+    core.frames.put_zeroed(frames.zeroed);
 }
 
 /// Returns a frame request that prefers the magazine of the CPU, then the NUMA node of the CPU.

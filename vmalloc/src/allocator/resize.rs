@@ -1,7 +1,7 @@
 //! Resizes regions: within the last page, by shrinking, by growing in place, or by moving. A move
 //! moves entries, not bytes.
 
-use super::change::{Change, exhausted};
+use super::change::Change;
 use super::parts::Core;
 use super::{change, flush, large, lookup, purge, relocate, reserve, retry, unmap};
 use crate::error::{AllocateError, ResizeError};
@@ -121,7 +121,7 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     if traits.large && is_inside {
         large::split(core, cpu, first).map_err(|shortage| {
             core.slots().untake(tail, traits.system);
-            exhausted(shortage)
+            reserve::exhausted(shortage)
         })?;
     }
 

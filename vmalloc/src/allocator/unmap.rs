@@ -6,14 +6,10 @@ use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
 use crate::paging;
 
-/// Clears the entries of a slot whose region the caller has claimed, and returns the frames.
-pub(super) fn unmap<M: Machine>(core: &Core<M>, slot: u32) -> LazyFrames {
-    unmap_on(core, core.machine.current(), slot)
-}
-
-/// Clears entries as [`unmap`] does, for a caller that knows its CPU.
+/// Clears the entries of a slot whose region the caller has claimed, and returns the frames. `cpu`
+/// is the CPU of the caller.
 #[inline]
-pub(super) fn unmap_on<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> LazyFrames {
+pub(super) fn unmap<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> LazyFrames {
     let record = core.slots().slot(slot);
     let (range, extent) = (record.range(), record.extent());
     core.tally(cpu).freed(extent.pages(), extent.is_system());
