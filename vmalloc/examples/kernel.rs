@@ -18,8 +18,9 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use vmalloc::{
-    Access, AccessKind, Config, CpuId, Cpus, Cursor, Fault, FaultVerdict, Frame, FrameRange,
-    Machine, Page, PageCount, PageRange, PhysicalMemory, SetupError, TlbControl, Vmalloc,
+    Access, AccessKind, Config, CpuId, CpuSet, Cpus, Cursor, Fault, FaultVerdict, Frame,
+    FrameRange, Machine, Page, PageCount, PageRange, PhysicalMemory, SetupError, TlbControl,
+    Vmalloc,
 };
 use x86_64::instructions::{interrupts, tlb};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr2, Cr3, Cr4, Cr4Flags, Efer, EferFlags};
@@ -213,14 +214,16 @@ unsafe impl TlbControl for ToyMachine {
         tlb::flush_all();
     }
 
-    fn interrupt(&self, cpu: CpuId) {
-        let apic_id = u64::from(self.apic_ids[cpu.0 as usize]);
-        // The write below does not serialize, and must not overtake the earlier stores that the
-        // other CPU is interrupted for. SAFETY: changes only the order of accesses.
+    fn interrupt(&self, cpus: CpuSet) {
+        // The writes below do not serialize, and must not overtake the earlier stores that the
+        // other CPUs are interrupted for. SAFETY: changes only the order of accesses.
         unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
-        // SAFETY: x2APIC mode is on, and the gate of the vector leads to `on_shootdown`. The
-        // delivery mode is fixed, which also wakes a CPU from `hlt`.
-        unsafe { Msr::new(0x830).write(apic_id << 32 | SHOOTDOWN_VECTOR) };
+        for cpu in cpus.iter() {
+            let apic_id = u64::from(self.apic_ids[cpu.0 as usize]);
+            // SAFETY: x2APIC mode is on, and the gate of the vector leads to `on_shootdown`. The
+            // delivery mode is fixed, which also wakes a CPU from `hlt`.
+            unsafe { Msr::new(0x830).write(apic_id << 32 | SHOOTDOWN_VECTOR) };
+        }
     }
 }
 
@@ -244,7 +247,7 @@ unsafe impl Cpus for ToyMachine {
         interrupts::without_interrupts(work)
     }
 
-    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+    fn wait(&self, _cpus: CpuSet, turn: u64, _handler: &dyn Fn()) -> bool {
         // SAFETY: every x86_64 CPU has the counter, and this kernel uses it in ring 0 only.
         let now = unsafe { _rdtsc() };
         if turn == 0 {

@@ -6,26 +6,23 @@
 //! allocator, no threads and no clock. `PORTING.md` explains each method.
 #![expect(unsafe_code, reason = "implementing the seam is a promise")]
 
+mod cpus;
+
 use core::ptr::NonNull;
 
 use x86_64::VirtAddr;
 
 use crate::page::{Frame, Page};
 
+pub(crate) use cpus::CPUS_MAX;
+pub use cpus::{CpuId, CpuSet};
+
 /// The number of NUMA nodes that the crate can count: [`FrameRange::node`](crate::FrameRange::node)
 /// is below this.
 pub const NODES: usize = 4;
 
-/// The highest number of CPUs of a window.
-pub(crate) const CPUS_MAX: u32 = 64;
-
 /// The number of 64-bit words in a frame.
 const FRAME_WORDS: usize = 512;
-
-/// The number of a CPU, from 0 and below [`Cpus::count`]. It is not the identifier that the
-/// hardware uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CpuId(pub u32);
 
 /// The kind of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,11 +148,15 @@ pub unsafe trait TlbControl {
     /// of the window is global.
     fn flush_all(&self);
 
-    /// Sends an IPI that makes another CPU call
-    /// [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge), and that wakes the CPU if it is
-    /// halted. The handler must see all earlier stores of the caller. If sending is not ordered
-    /// after these stores, as with an x2APIC, a fence must precede it.
-    fn interrupt(&self, cpu: CpuId);
+    /// Sends an IPI that makes each of these CPUs call
+    /// [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge), and that wakes the CPUs among them
+    /// that are halted. Called once for each shootdown, before the first wait, so a machine can use
+    /// one multicast IPI or one hypercall for all CPUs.
+    ///
+    /// The handler must see all earlier stores of the caller. If sending is not ordered after these
+    /// stores, as with an x2APIC, a fence must precede it. The set is not empty. It contains the
+    /// calling CPU only if the thread was moved to this CPU during the shootdown.
+    fn interrupt(&self, cpus: CpuSet);
 }
 
 /// Numbers the CPUs, and controls their interrupts.
@@ -196,17 +197,18 @@ pub unsafe trait Cpus {
     where
         Self: Sized;
 
-    /// Waits for a short time for another CPU. `turn` counts these calls for one wait, from 0.
-    /// Returns `false` when the time limit is exceeded, which should be about one second: `cpu`
-    /// then counts as not answering, and the areas of the purge stay lazy.
+    /// Waits for a short time for other CPUs. `cpus` are those that have not acknowledged the
+    /// shootdown yet, and `turn` counts these calls for one shootdown, from 0. Returns `false` when
+    /// the time limit of the shootdown is exceeded, which should be about one second: all of `cpus`
+    /// then count as not answering, and the areas of the purge stay lazy.
     ///
     /// `handler` is the work of the interrupted CPU. Hardware ignores this parameter. A machine
     /// that simulates all CPUs on one thread calls it on behalf of one of them.
     ///
     /// # Context
     ///
-    /// At most one CPU at a time is in this method, and it waits for one other CPU.
-    fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool;
+    /// At most one CPU at a time is in this method.
+    fn wait(&self, cpus: CpuSet, turn: u64, handler: &dyn Fn()) -> bool;
 }
 
 /// Everything that the crate needs from the hardware.

@@ -11,9 +11,9 @@
 //! 1. The initiator has cleared entries. It posts the plan of the flush, executes a fence, and
 //!    stores the new generation G.
 //! 2. Every CPU reads G, flushes, and publishes as `seen` the value that it read before the flush.
-//!    A CPU does so in its main loop, or in the handler of the IPI that the initiator sends to CPUs
-//!    that have not done so yet.
-//! 3. The initiator waits until every CPU that is not halted has seen G.
+//!    A CPU does so in its main loop, or in the handler of the IPI that the initiator sends, once,
+//!    to all CPUs that have not done so yet.
+//! 3. The initiator then waits until every CPU that is not halted has seen G.
 //! 4. A CPU that halts publishes this, executes a fence, and looks for work once more. A CPU that
 //!    wakes publishes this, executes a fence, reads G and flushes if G has changed. Only then does
 //!    it access the window.
@@ -35,7 +35,7 @@ mod flush;
 pub(crate) mod plan;
 
 #[cfg(all(test, loom))]
-pub(crate) use coherence::Laggard;
+pub(crate) use coherence::Laggards;
 pub(crate) use coherence::{Coherence, Flushed, ShootdownGuard};
 pub use flush::{FlushKind, FlushReason};
 pub(crate) use plan::Plan;

@@ -12,8 +12,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use spin::Once;
 use vmalloc::{
-    Access, AccessKind, CpuId, Cpus, Fault, Frame, Machine, Page, PhysicalMemory, SetupError,
-    TlbControl, Vmalloc,
+    Access, AccessKind, CpuId, CpuSet, Cpus, Fault, Frame, Machine, Page, PhysicalMemory,
+    SetupError, TlbControl, Vmalloc,
 };
 use x86_64::VirtAddr;
 use x86_64::instructions::{interrupts, tlb};
@@ -48,7 +48,7 @@ pub(crate) fn window() -> Option<&'static Window> {
     WINDOW.get()
 }
 
-/// Time in microseconds after which a CPU that has not acknowledged a flush is regarded as failed.
+/// Time in microseconds after which the CPUs that have not acknowledged a flush are regarded as failed.
 const FLUSH_TIMEOUT_US: u64 = 1_000_000;
 
 /// The PC on which the image runs.
@@ -56,7 +56,7 @@ const FLUSH_TIMEOUT_US: u64 = 1_000_000;
 pub(crate) struct PcMachine {
     root: Frame,
     topology: Topology,
-    /// Time at which the current wait for the acknowledgement of a flush began. Only one CPU waits at a time.
+    /// Time at which the current shootdown began to wait for acknowledgements. Only one CPU waits at a time.
     waiting_since_us: AtomicU64,
 }
 
@@ -120,8 +120,10 @@ unsafe impl TlbControl for PcMachine {
         tlb::flush_all();
     }
 
-    fn interrupt(&self, cpu: CpuId) {
-        self.send(cpu, vectors::FLUSH);
+    fn interrupt(&self, cpus: CpuSet) {
+        for cpu in cpus.iter() {
+            self.send(cpu, vectors::FLUSH);
+        }
     }
 }
 
@@ -179,7 +181,7 @@ unsafe impl Cpus for PcMachine {
         result
     }
 
-    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+    fn wait(&self, _cpus: CpuSet, turn: u64, _handler: &dyn Fn()) -> bool {
         let now_us = clock::now_us();
         if turn == 0 {
             self.waiting_since_us.store(now_us, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use vmalloc::{Cpus, TlbControl};
+use vmalloc::{CpuSet, Cpus, TlbControl};
 use x86_64::instructions::interrupts;
 
 use crate::Kernel;
@@ -56,7 +56,7 @@ pub(super) fn work_prevents_a_sleep(_fixture: Fixture) -> TestResult {
 pub(super) fn flushes_wait(fixture: Fixture) -> TestResult {
     let machine = fixture.vm.machine();
     let ask = || {
-        machine.interrupt(machine.current());
+        machine.interrupt(CpuSet::only(machine.current()));
         // This wait is long enough for the delivery of an IPI from this CPU to itself.
         clock::wait(1_000, || false);
     };

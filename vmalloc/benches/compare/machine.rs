@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 use vmalloc::{
-    Access, AccessKind, Config, CpuId, Cpus, Fault, Frame, FrameRange, Machine, PAGE_BYTES, Page,
-    PhysicalMemory, SetupError, TlbControl, Vmalloc, sim,
+    Access, AccessKind, Config, CpuId, CpuSet, Cpus, Fault, Frame, FrameRange, Machine, PAGE_BYTES,
+    Page, PhysicalMemory, SetupError, TlbControl, Vmalloc, sim,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -146,7 +146,7 @@ unsafe impl TlbControl for BenchMachine {
 
     fn flush_all(&self) {}
 
-    fn interrupt(&self, _cpu: CpuId) {}
+    fn interrupt(&self, _cpus: CpuSet) {}
 }
 
 // SAFETY: the number of CPUs is fixed, every thread chooses a number below it, and there are no
@@ -165,7 +165,7 @@ unsafe impl Cpus for BenchMachine {
         work()
     }
 
-    fn wait(&self, _cpu: CpuId, _turn: u64, _handler: &dyn Fn()) -> bool {
+    fn wait(&self, _cpus: CpuSet, _turn: u64, _handler: &dyn Fn()) -> bool {
         std::hint::spin_loop();
         true
     }

@@ -21,8 +21,8 @@ pub(super) fn now<M: Machine>(core: &Core<M>, plan: &Plan, reason: FlushReason) 
     for _ in 0..WAITS_MAX {
         match core.tlb.shoot(&core.machine, &guard, plan, false) {
             Ok(_) => return,
-            Err(laggard) => failed = Some(laggard),
+            Err(laggards) => failed = Some(laggards),
         }
     }
-    panic!("{failed:?} does not answer a flush that cannot wait");
+    panic!("{failed:?} do not answer a flush that cannot wait");
 }

@@ -207,3 +207,26 @@ fn a_poll_that_is_interrupted_before_it_flushes() {
 fn a_poll_that_is_interrupted_after_it_has_flushed() {
     a_poll_that_is_interrupted(Nested::AfterFlush);
 }
+
+/// The CPUs halt at the end instead of handling interrupts, because the checker does not end if
+/// several CPUs wait in loops.
+#[test]
+fn two_cpus_that_are_asked_at_once() {
+    check(|| {
+        let world = Arc::new(World::new(3));
+        let others = [1, 2].map(|id| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || {
+                let cpu = Cpu::new(&world, id);
+                cpu.touch(0);
+                cpu.acknowledge();
+                cpu.touch(0);
+                cpu.halt();
+            })
+        });
+        run(&world, |cpu| free(cpu, 0));
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}

@@ -9,12 +9,12 @@ use loom::thread;
 use std::vec::Vec;
 use x86_64::VirtAddr;
 
-use crate::machine::{CpuId, Cpus, TlbControl};
+use crate::machine::{CpuId, CpuSet, Cpus, TlbControl};
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw::Slab;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::tlb::cpu_state::CpuState;
-use crate::tlb::{Coherence, Flushed, Laggard, Plan};
+use crate::tlb::{Coherence, Flushed, Laggards, Plan};
 
 pub(super) const PAGES: usize = 2;
 
@@ -191,7 +191,7 @@ impl Cpu {
     }
 
     /// Runs a shootdown of the pages.
-    pub(super) fn shoot(&self, pages: &[usize], everyone: bool) -> Result<Flushed, Laggard> {
+    pub(super) fn shoot(&self, pages: &[usize], everyone: bool) -> Result<Flushed, Laggards> {
         let mut plan = Plan::new();
         for page in pages {
             let start = Page::containing_address(VirtAddr::new(WINDOW)) + *page as u64;
@@ -225,10 +225,12 @@ unsafe impl TlbControl for Cpu {
         self.nest(Nested::AfterFlush);
     }
 
-    fn interrupt(&self, cpu: CpuId) {
-        // Release: pairs with the Acquire in `interrupted`. A swap, because the checker orders two
-        // stores only if one of them has read the other.
-        self.world.mail[cpu.0 as usize].swap(true, Ordering::Release);
+    fn interrupt(&self, cpus: CpuSet) {
+        for cpu in cpus.iter() {
+            // Release: pairs with the Acquire in `interrupted`. A swap, because the checker orders
+            // two stores only if one of them has read the other.
+            self.world.mail[cpu.0 as usize].swap(true, Ordering::Release);
+        }
     }
 }
 
@@ -246,7 +248,7 @@ unsafe impl Cpus for Cpu {
         work()
     }
 
-    fn wait(&self, _cpu: CpuId, turn: u64, _handler: &dyn Fn()) -> bool {
+    fn wait(&self, _cpus: CpuSet, turn: u64, _handler: &dyn Fn()) -> bool {
         thread::yield_now();
         turn < self.world.patience
     }

@@ -14,7 +14,7 @@ use super::mmu::Caches;
 use crate::allocator::{Config, Vmalloc};
 use crate::error::SetupError;
 use crate::frame::FrameRange;
-use crate::machine::{CpuId, Cpus, Machine, PhysicalMemory, TlbControl};
+use crate::machine::{CpuId, CpuSet, Cpus, Machine, PhysicalMemory, TlbControl};
 use crate::page::{Frame, Page, PageCount, PageRange};
 
 /// The start of [`window`].
@@ -162,8 +162,8 @@ impl SimMachine {
         };
     }
 
-    /// Makes a CPU ignore interrupts; `None` cancels this. A CPU that waits for it gives up after
-    /// 100 turns, or immediately if the CPUs are threads.
+    /// Makes a CPU ignore interrupts; `None` cancels this. A shootdown that waits for it gives up
+    /// after 100 turns, or if the CPUs are threads, when all other CPUs have answered.
     pub fn deafen(&self, cpu: Option<CpuId>) {
         self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
     }
@@ -334,8 +334,9 @@ unsafe impl TlbControl for SimMachine {
         self.wander();
     }
 
-    fn interrupt(&self, cpu: CpuId) {
-        self.pending.lock().expect("no test panics inside").insert(cpu.0);
+    fn interrupt(&self, cpus: CpuSet) {
+        let mut pending = self.pending.lock().expect("no test panics inside");
+        pending.extend(cpus.iter().map(|cpu| cpu.0));
     }
 }
 
@@ -358,10 +359,10 @@ unsafe impl Cpus for SimMachine {
         work()
     }
 
-    fn wait(&self, cpu: CpuId, turn: u64, handler: &dyn Fn()) -> bool {
+    fn wait(&self, cpus: CpuSet, turn: u64, handler: &dyn Fn()) -> bool {
         if self.threads.load(Ordering::SeqCst) {
             std::thread::yield_now();
-            return cpu.0 != self.deaf.load(Ordering::SeqCst);
+            return cpus.iter().any(|cpu| cpu.0 != self.deaf.load(Ordering::SeqCst));
         }
         self.wander();
         self.deliver(handler);

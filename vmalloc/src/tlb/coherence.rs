@@ -5,7 +5,7 @@ use core::fmt;
 use super::cpu_state::{ABSENT, AWAKE, CpuState, HALTED};
 use super::flush::FlushKind;
 use super::plan::{Plan, Posted};
-use crate::machine::{CpuId, Cpus, TlbControl};
+use crate::machine::{CpuId, CpuSet, Cpus, TlbControl};
 use crate::raw::Slab;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence, spin_loop};
 
@@ -14,9 +14,9 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence, spin_loop};
 #[derive(Debug)]
 pub(crate) struct Flushed(());
 
-/// A CPU that did not acknowledge a shootdown in the time that the machine allows.
+/// The CPUs that did not acknowledge a shootdown in the time that the machine allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Laggard(pub(crate) CpuId);
+pub(crate) struct Laggards(pub(crate) CpuSet);
 
 /// The current generation, and the generation that each CPU has seen.
 pub(crate) struct Coherence {
@@ -96,14 +96,14 @@ impl Coherence {
             }
         };
         // The value that was read before the flush. The maximum, because the IPI handler may have
-        // published a newer value in between. Release: pairs with the Acquire in `await_cpu`.
+        // published a newer value in between. Release: pairs with the Acquire in `must_answer`.
         state.seen.fetch_max(generation, Ordering::Release);
         kind
     }
 
     /// Publishes that the CPU halts. The caller must look for work once more before it halts.
     pub(crate) fn halt(&self, cpu: CpuId) {
-        // Release: pairs with the Acquire in `await_cpu`. All earlier accesses of this CPU to the
+        // Release: pairs with the Acquire in `must_answer`. All earlier accesses of this CPU to the
         // window are complete before a shootdown reuses memory because this CPU is halted.
         self.state(cpu).activity.store(HALTED, Ordering::Release);
         // Pairs with the fence in `begin`: a shootdown either sees this store, or waits for the
@@ -167,68 +167,76 @@ impl Coherence {
     /// call. If `everyone` is set, halted CPUs are woken for it too, because tables are about to be
     /// freed.
     ///
+    /// All CPUs are interrupted before the first wait, so that they flush at the same time.
+    ///
+    /// Bound: the machine limits the waiting time in [`Cpus::wait`].
+    ///
     /// # Errors
     ///
-    /// The first CPU that did not acknowledge in time. The caller must then release no frame.
+    /// The CPUs that did not acknowledge in time. The caller must then release no frame.
     pub(crate) fn shoot<M: TlbControl + Cpus>(
         &self,
         machine: &M,
         _turn: &ShootdownGuard<'_>,
         plan: &Plan,
         everyone: bool,
-    ) -> Result<Flushed, Laggard> {
+    ) -> Result<Flushed, Laggards> {
         let generation = self.begin(plan);
         self.answer(machine);
-        for cpu in (0..machine.count()).map(CpuId) {
-            self.await_cpu(machine, cpu, generation, everyone)?;
+        let all: CpuSet = (0..machine.count()).map(CpuId).collect();
+        let mut waiting = self.waiting(all, generation, everyone);
+        if !waiting.is_empty() {
+            self.interrupts.fetch_add(u64::from(waiting.len()), Ordering::Relaxed);
+            machine.interrupt(waiting);
+        }
+        let handler = || {
+            self.acknowledge(machine, machine.current());
+        };
+        for turn in 0.. {
+            waiting = self.waiting(waiting, generation, everyone);
+            if waiting.is_empty() {
+                break;
+            }
+            if !machine.wait(waiting, turn, &handler) {
+                self.record_laggards(waiting);
+                return Err(Laggards(waiting));
+            }
+            // If one of those CPUs waits for this one in a shootdown of its own, both must
+            // acknowledge to make progress.
+            self.answer(machine);
         }
         Ok(Flushed(()))
     }
 
-    /// Waits until a CPU has seen the generation or, unless `everyone` is set, is halted.
-    ///
-    /// Bound: the machine limits the waiting time in [`Cpus::wait`].
-    fn await_cpu<M: TlbControl + Cpus>(
-        &self,
-        machine: &M,
-        cpu: CpuId,
-        generation: u64,
-        everyone: bool,
-    ) -> Result<(), Laggard> {
+    /// Returns the CPUs among `cpus` that have not seen the generation and, unless `everyone` is
+    /// set, are not halted. A CPU that was left out once need not be waited for later: if it wakes,
+    /// it reads the generation and flushes before it accesses the window.
+    fn waiting(&self, cpus: CpuSet, generation: u64, everyone: bool) -> CpuSet {
+        cpus.iter().filter(|cpu| self.must_answer(*cpu, generation, everyone)).collect()
+    }
+
+    fn must_answer(&self, cpu: CpuId, generation: u64, everyone: bool) -> bool {
         let state = self.state(cpu);
-        let handler = || {
-            self.acknowledge(machine, machine.current());
-        };
-        for tries in 0.. {
-            // Acquire: pairs with the Release in `acknowledge`: the flush of that CPU is complete.
-            if state.seen.load(Ordering::Acquire) >= generation {
-                return Ok(());
-            }
-            // Acquire: pairs with the Release in `halt`. The fence in `begin` ensures that the
-            // value is not older than the generation.
-            match state.activity.load(Ordering::Acquire) {
-                ABSENT => return Ok(()),
-                HALTED if !everyone => {
-                    self.skipped.fetch_add(1, Ordering::Relaxed);
-                    return Ok(());
-                }
-                _ => {}
-            }
-            // One IPI suffices for all generations up to the one in `asked`.
-            if state.asked.fetch_max(generation, Ordering::Relaxed) < generation {
-                self.interrupts.fetch_add(1, Ordering::Relaxed);
-                machine.interrupt(cpu);
-            }
-            if !machine.wait(cpu, tries, &handler) {
-                self.laggards.fetch_add(1, Ordering::Relaxed);
-                self.last_laggard.store(u64::from(cpu.0), Ordering::Relaxed);
-                return Err(Laggard(cpu));
-            }
-            // If that CPU waits for this one in a shootdown of its own, both must acknowledge to
-            // make progress.
-            self.answer(machine);
+        // Acquire: pairs with the Release in `acknowledge`: the flush of that CPU is complete.
+        if state.seen.load(Ordering::Acquire) >= generation {
+            return false;
         }
-        unreachable!("the tries do not end")
+        // Acquire: pairs with the Release in `halt`. The fence in `begin` ensures that the value is
+        // not older than the generation.
+        match state.activity.load(Ordering::Acquire) {
+            ABSENT => false,
+            HALTED if !everyone => {
+                self.skipped.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn record_laggards(&self, cpus: CpuSet) {
+        self.laggards.fetch_add(u64::from(cpus.len()), Ordering::Relaxed);
+        let last = cpus.first().map_or(0, |cpu| u64::from(cpu.0));
+        self.last_laggard.store(last, Ordering::Relaxed);
     }
 
     /// Returns the numbers of local flushes of all CPUs since set-up.

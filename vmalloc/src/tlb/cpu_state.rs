@@ -15,8 +15,6 @@ pub(super) const ABSENT: u32 = 2;
 pub(crate) struct CpuState {
     /// The generation that the CPU read before its last flush.
     pub(super) seen: AtomicU64,
-    /// The newest generation for which an IPI was sent to the CPU.
-    pub(super) asked: AtomicU64,
     /// The activity of the CPU: [`AWAKE`], [`HALTED`] or [`ABSENT`].
     pub(super) activity: AtomicU32,
     /// The number of times that the CPU flushed everything.
@@ -33,7 +31,6 @@ impl CpuState {
     pub(crate) fn new(started: bool) -> Self {
         Self {
             seen: AtomicU64::new(0),
-            asked: AtomicU64::new(0),
             activity: AtomicU32::new(if started { AWAKE } else { ABSENT }),
             flushes_full: AtomicU64::new(0),
             flushes_pages: AtomicU64::new(0),
