@@ -18,6 +18,12 @@
 //!    wakes publishes this, executes a fence, reads G and flushes if G has changed. Only then does
 //!    it access the window.
 //!
+//! A CPU that goes off line counts as absent, as before it started: no shootdown waits for it. It
+//! may not walk the tables, and when it starts again it does the same as a CPU that wakes.
+//!
+//! After a shootdown that has failed, frees attempt no further one until the overdue CPUs have
+//! answered, or until enough frees have skipped it ([`backoff`]).
+//!
 //! A plan for few pages lists the pages. A CPU may follow the list only if it has seen the
 //! generation directly before; any other CPU flushes everything.
 //!
@@ -29,6 +35,7 @@
 //! Intel SDM volume 3, "Caching Translation Information", "Propagation of Paging-Structure Changes
 //! to Multiple Processors".
 
+mod backoff;
 pub(crate) mod coherence;
 pub(crate) mod cpu_state;
 mod flush;

@@ -15,11 +15,11 @@ const WAITS_MAX: u32 = 30;
 /// machine allows. The caller has already changed entries and cannot roll back, so old translations
 /// would stay in use.
 pub(super) fn now<M: Machine>(core: &Core<M>, plan: &Plan, reason: FlushReason) {
-    let guard = core.tlb.lock(&core.machine);
+    let mut guard = core.tlb.lock(&core.machine);
     core.counters.shootdown(reason, plan);
     let mut failed = None;
     for _ in 0..WAITS_MAX {
-        match core.tlb.shoot(&core.machine, &guard, plan, false) {
+        match core.tlb.shoot(&core.machine, &mut guard, plan, false) {
             Ok(_) => return,
             Err(laggards) => failed = Some(laggards),
         }

@@ -64,36 +64,40 @@ fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length
 
 /// Purges because the lazy list of this CPU exceeds its limit, or because every free must flush. If
 /// another CPU is already purging, which empties this list too, this CPU waits for that purge only
-/// if the list exceeds twice its limit.
+/// if the list exceeds twice its limit. While a CPU does not answer shootdowns, most frees neither
+/// purge nor wait.
 #[cold]
 #[inline(never)]
 pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
-    if core.switches.is_eager() {
-        purge_for(core, FlushReason::Eager);
-        return;
-    }
+    let is_eager = core.switches.is_eager();
     let cpu = core.machine.current();
     let list = core.lazy(cpu);
-    let guard = match core.tlb.try_lock() {
+    let may_return = |limit| core.tlb.is_overdue() || (!is_eager && list.pages() <= limit);
+    let mut guard = match core.tlb.try_lock() {
         Some(guard) => guard,
-        None if list.pages() <= 2 * core.lazy_limit => return,
+        None if may_return(2 * core.lazy_limit) => return,
         None => core.tlb.lock(&core.machine),
     };
-    if list.pages() > core.lazy_limit {
-        purge_in(core, cpu, &guard, FlushReason::Lazy, false);
+    if core.tlb.backs_off(&mut guard) {
+        return;
+    }
+    if is_eager {
+        purge_in(core, cpu, &mut guard, FlushReason::Eager, false);
+    } else if list.pages() > core.lazy_limit {
+        purge_in(core, cpu, &mut guard, FlushReason::Lazy, false);
     }
 }
 
 pub(super) fn purge_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
     let cpu = core.machine.current();
-    let guard = core.tlb.lock(&core.machine);
-    purge_in(core, cpu, &guard, reason, false)
+    let mut guard = core.tlb.lock(&core.machine);
+    purge_in(core, cpu, &mut guard, reason, false)
 }
 
 pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Purged {
     let cpu = core.machine.current();
-    let guard = core.tlb.lock(&core.machine);
-    let purged = purge_in(core, cpu, &guard, reason, true);
+    let mut guard = core.tlb.lock(&core.machine);
+    let purged = purge_in(core, cpu, &mut guard, reason, true);
     drop(guard);
     core.frames.put(cpu, core.areas.drain(core.frames.buddy.metas()));
     core.frames.drain();
@@ -103,7 +107,7 @@ pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Pu
 fn purge_in<M: Machine>(
     core: &Core<M>,
     cpu: CpuId,
-    guard: &ShootdownGuard<'_>,
+    guard: &mut ShootdownGuard<'_>,
     reason: FlushReason,
     everything: bool,
 ) -> Purged {

@@ -132,6 +132,26 @@ fn a_cpu_that_sleeps() {
     });
 }
 
+#[test]
+fn a_cpu_that_leaves_and_returns() {
+    check(|| {
+        let world = Arc::new(World::new(2));
+        let other = start(&world, 1, |cpu| {
+            cpu.touch(0);
+            cpu.leave();
+            cpu.wake();
+            cpu.touch(0);
+            cpu.leave();
+        });
+        run(&world, |cpu| {
+            cpu.world.unmap(0);
+            cpu.shoot(&[0], true).unwrap();
+            cpu.world.reuse(0);
+        });
+        other.join().unwrap();
+    });
+}
+
 /// Runs two shootdowns one after the other, each with a plan of one page.
 fn free_both(cpu: &Cpu) {
     cpu.world.unmap(0);

@@ -168,6 +168,13 @@ impl Cpu {
         self.world.tlb.halt(self.id);
     }
 
+    /// Goes off line. The CPU has loaded a root without the window, so its TLB is empty.
+    pub(super) fn leave(&self) {
+        self.cached.iter().for_each(|cached| cached.set(false));
+        self.asleep.set(true);
+        self.world.tlb.leave(self.id);
+    }
+
     pub(super) fn wake(&self) {
         self.world.tlb.wake(self, self.id);
         self.asleep.set(false);
@@ -197,8 +204,8 @@ impl Cpu {
             let start = Page::containing_address(VirtAddr::new(WINDOW)) + *page as u64;
             plan.add(PageRange::proven(start, PageCount::from_pages(1).unwrap()));
         }
-        let guard = self.world.tlb.lock(self);
-        self.world.tlb.shoot(self, &guard, &plan, everyone)
+        let mut guard = self.world.tlb.lock(self);
+        self.world.tlb.shoot(self, &mut guard, &plan, everyone)
     }
 
     fn nest(&self, when: Nested) {

@@ -65,6 +65,8 @@ pub struct SimMachine {
     deaf: AtomicU32,
     /// CPUs that are halted. They access no memory, but may walk the tables speculatively.
     asleep: Mutex<HashSet<u32>>,
+    /// CPUs that are off line. They access no memory and walk no tables.
+    off_line: Mutex<HashSet<u32>>,
     /// Whether every CPU is a thread of its own, which acknowledges for itself.
     threads: AtomicBool,
     /// The number of NUMA nodes. The node of a CPU is its number modulo this.
@@ -114,6 +116,7 @@ impl SimMachine {
             pending: Mutex::default(),
             deaf: AtomicU32::new(NOBODY),
             asleep: Mutex::default(),
+            off_line: Mutex::default(),
             threads: AtomicBool::new(false),
             nodes: 1,
             speculation: Mutex::new(Speculation { state: 1, pages: 0 }),
@@ -160,6 +163,23 @@ impl SimMachine {
         } else {
             sleepers.remove(&cpu)
         };
+    }
+
+    /// Records whether a CPU is off line, which it may be between [`Vmalloc::leave_cpu`] and
+    /// [`Vmalloc::leave_idle`]. A CPU that goes off line drops its caches, and then walks no tables.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such CPU, or if another thread has panicked while it held a lock of
+    /// this machine.
+    pub fn set_off_line(&self, cpu: CpuId, off_line: bool) {
+        let mut cpus = self.off_line.lock().expect("no test panics inside");
+        if off_line {
+            cpus.insert(cpu.0);
+            self.cpus.lock().expect("no test panics inside")[cpu.0 as usize].drop_all();
+        } else {
+            cpus.remove(&cpu.0);
+        }
     }
 
     /// Makes a CPU ignore interrupts; `None` cancels this. A shootdown that waits for it gives up
@@ -260,8 +280,10 @@ impl SimMachine {
         };
         if chance == 0 {
             let page = Page::containing_address(VirtAddr::new(WINDOW_START)) + page;
+            let off_line = self.off_line.lock().expect("no test panics inside");
             let mut cpus = self.cpus.lock().expect("no test panics inside");
-            for caches in cpus.iter_mut() {
+            for (_, caches) in (0..).zip(cpus.iter_mut()).filter(|(cpu, _)| !off_line.contains(cpu))
+            {
                 let _ = caches.fill(&self.memory, page);
             }
         }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::backoff::{Backoff, FailedShootdown};
 use super::cpu_state::{ABSENT, AWAKE, CpuState, HALTED};
 use super::flush::FlushKind;
 use super::plan::{Plan, Posted};
@@ -24,7 +25,9 @@ pub(crate) struct Coherence {
     posted: Posted,
     states: Slab<CpuState>,
     /// The lock that a CPU holds while it runs a shootdown.
-    shootdown: Mutex<()>,
+    shootdown: Mutex<Backoff>,
+    /// The CPUs that did not acknowledge the last shootdown, as [`CpuSet::bits`].
+    overdue: AtomicU64,
     pub(crate) interrupts: AtomicU64,
     pub(crate) skipped: AtomicU64,
     pub(crate) laggards: AtomicU64,
@@ -33,7 +36,7 @@ pub(crate) struct Coherence {
 
 /// The right to begin a shootdown. Only one exists, so shootdowns run one after the other.
 pub(crate) struct ShootdownGuard<'c> {
-    _guard: MutexGuard<'c, ()>,
+    backoff: MutexGuard<'c, Backoff>,
 }
 
 /// The numbers of local flushes, summed over all CPUs.
@@ -50,7 +53,8 @@ impl Coherence {
             generation: AtomicU64::new(0),
             posted: Posted::new(),
             states,
-            shootdown: Mutex::new(()),
+            shootdown: Mutex::new(Backoff::default()),
+            overdue: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
             laggards: AtomicU64::new(0),
@@ -120,6 +124,13 @@ impl Coherence {
         self.acknowledge(machine, cpu);
     }
 
+    /// Publishes that a CPU is off line.
+    pub(crate) fn leave(&self, cpu: CpuId) {
+        // Release: pairs with the Acquire in `must_answer`. All earlier accesses of that CPU to the
+        // window are complete before a shootdown reuses memory because the CPU is absent.
+        self.state(cpu).activity.store(ABSENT, Ordering::Release);
+    }
+
     /// Flushes what the current CPU has missed. The CPU number is read on every call, because a
     /// kernel may have moved the thread to another CPU.
     fn answer<M: TlbControl + Cpus>(&self, machine: &M) {
@@ -130,7 +141,7 @@ impl Coherence {
 
     /// Takes the right to begin a shootdown. Returns `None` if another CPU has it.
     pub(crate) fn try_lock(&self) -> Option<ShootdownGuard<'_>> {
-        self.shootdown.try_lock().map(|guard| ShootdownGuard { _guard: guard })
+        self.shootdown.try_lock().map(|guard| ShootdownGuard { backoff: guard })
     }
 
     /// Takes the right to begin a shootdown. While another CPU has it, acknowledges the shootdowns
@@ -177,7 +188,7 @@ impl Coherence {
     pub(crate) fn shoot<M: TlbControl + Cpus>(
         &self,
         machine: &M,
-        _turn: &ShootdownGuard<'_>,
+        guard: &mut ShootdownGuard<'_>,
         plan: &Plan,
         everyone: bool,
     ) -> Result<Flushed, Laggards> {
@@ -198,14 +209,38 @@ impl Coherence {
                 break;
             }
             if !machine.wait(waiting, turn, &handler) {
-                self.record_laggards(waiting);
+                let failed = FailedShootdown { cpus: waiting, generation, everyone };
+                self.record_failure(guard, failed);
                 return Err(Laggards(waiting));
             }
             // If one of those CPUs waits for this one in a shootdown of its own, both must
             // acknowledge to make progress.
             self.answer(machine);
         }
+        self.end_backoff(guard);
         Ok(Flushed(()))
+    }
+
+    /// Returns whether a free attempts no shootdown, because the last one has failed and its CPUs
+    /// have not answered yet. Counts the free.
+    pub(crate) fn backs_off(&self, guard: &mut ShootdownGuard<'_>) -> bool {
+        let Some(FailedShootdown { cpus, generation, everyone }) = guard.backoff.failed() else {
+            return false;
+        };
+        if self.waiting(cpus, generation, everyone).is_empty() {
+            self.end_backoff(guard);
+        }
+        guard.backoff.skips()
+    }
+
+    /// Returns whether the last shootdown has failed.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed) != 0
+    }
+
+    fn end_backoff(&self, guard: &mut ShootdownGuard<'_>) {
+        guard.backoff.end();
+        self.overdue.store(0, Ordering::Relaxed);
     }
 
     /// Returns the CPUs among `cpus` that have not seen the generation and, unless `everyone` is
@@ -233,7 +268,10 @@ impl Coherence {
         }
     }
 
-    fn record_laggards(&self, cpus: CpuSet) {
+    fn record_failure(&self, guard: &mut ShootdownGuard<'_>, failed: FailedShootdown) {
+        let cpus = failed.cpus;
+        guard.backoff.fail(failed);
+        self.overdue.store(cpus.bits(), Ordering::Relaxed);
         self.laggards.fetch_add(u64::from(cpus.len()), Ordering::Relaxed);
         let last = cpus.first().map_or(0, |cpu| u64::from(cpu.0));
         self.last_laggard.store(last, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 pub(super) const AWAKE: u32 = 0;
 /// The CPU is halted. It accesses no memory of the window, but may walk the tables speculatively.
 pub(super) const HALTED: u32 = 1;
-/// The CPU has not started, so it has cached no entry of the window.
+/// The CPU has not started or is off line. It accesses no memory of the window and walks no table.
 pub(super) const ABSENT: u32 = 2;
 
 /// The record of one CPU, on a cache line of its own.

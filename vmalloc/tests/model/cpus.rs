@@ -1,4 +1,5 @@
-//! Switches the current CPU, halts CPUs, and makes CPUs ignore interrupts.
+//! Switches the current CPU, halts CPUs, takes them off line, and makes CPUs ignore interrupts.
+#![expect(unsafe_code, reason = "CPUs go off line")]
 
 use vmalloc::{CpuId, Cpus};
 
@@ -9,13 +10,20 @@ impl World<'_> {
         self.vm.machine().current().0
     }
 
-    /// Makes another CPU the current one. The previous CPU halts if `sleep` is set.
+    /// Makes another CPU the current one. The previous CPU halts if `sleep` is set. After every
+    /// second halt, it goes off line.
     pub(super) fn go_on(&mut self, cpu: u32, sleep: bool) {
         let (before, next) = (self.current(), cpu % self.shape.cpus);
         if sleep && before != next {
             self.vm.enter_idle();
             self.vm.machine().set_asleep(true);
             self.asleep[before as usize] = true;
+            self.sleeps += 1;
+            if self.sleeps.is_multiple_of(2) {
+                self.vm.machine().set_off_line(CpuId(before), true);
+                // SAFETY: the CPU is off line until `wake`.
+                unsafe { self.vm.leave_cpu(CpuId(before)) };
+            }
         }
         self.vm.machine().on(CpuId(next));
         self.wake(next);
@@ -26,6 +34,7 @@ impl World<'_> {
         if self.asleep[cpu as usize] {
             self.vm.leave_idle();
             self.vm.machine().set_asleep(false);
+            self.vm.machine().set_off_line(CpuId(cpu), false);
             self.asleep[cpu as usize] = false;
         }
     }

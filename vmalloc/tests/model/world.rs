@@ -40,6 +40,8 @@ pub(crate) struct World<'v> {
     /// Old pages of regions that were moved since no area was lazy for the last time.
     moved: HashMap<Page, RegionId>,
     asleep: Vec<bool>,
+    /// The number of times that a CPU has halted.
+    sleeps: u64,
     /// The CPU that ignores interrupts, and the number of steps for which it does.
     deaf: Option<(u32, u32)>,
     runs: Vec<Run>,
@@ -81,6 +83,7 @@ impl<'v> World<'v> {
             waiting: HashSet::new(),
             moved: HashMap::new(),
             asleep: vec![false; shape.cpus as usize],
+            sleeps: 0,
             deaf: None,
             runs: Vec::new(),
             listing: None,

@@ -1,8 +1,10 @@
-//! Methods for the CPUs of a kernel: flushes, idle states, and page faults.
+//! Methods for the CPUs of a kernel: flushes, idle states, CPUs that start and leave, and page
+//! faults.
+#![expect(unsafe_code, reason = "a CPU that no flush waits for must stay away from the window")]
 
 use crate::allocator::faults::Faults;
 use crate::allocator::parts::Vmalloc;
-use crate::machine::Machine;
+use crate::machine::{CpuId, Machine};
 
 impl<M: Machine> Vmalloc<M> {
     /// Flushes what other CPUs have asked the calling CPU to flush. The handler of
@@ -37,15 +39,48 @@ impl<M: Machine> Vmalloc<M> {
         self.core.tlb.halt(self.core.machine.current());
     }
 
-    /// Marks the calling CPU as awake, and flushes what the CPU has missed. A CPU that starts calls
-    /// this before it loads tables that contain the window, because no flush waits for the CPU
-    /// before this call.
+    /// Marks the calling CPU as awake, and flushes what the CPU has missed. A CPU that starts, for
+    /// the first time or after [`leave_cpu`](Self::leave_cpu), calls this before it loads tables
+    /// that contain the window, because no flush waits for the CPU before this call.
     ///
     /// # Context
     ///
-    /// Takes no lock. The thread must not be moved to another CPU during the call.
+    /// Takes no lock, and runs in
+    /// [`Cpus::without_interrupts`](crate::Cpus::without_interrupts).
     pub fn leave_idle(&self) {
-        self.core.tlb.wake(&self.core.machine, self.core.machine.current());
+        self.core.machine.without_interrupts(|| {
+            self.core.tlb.wake(&self.core.machine, self.core.machine.current());
+        });
+    }
+
+    /// Marks a CPU as off line. No flush waits for the CPU any more, not even one that frees page
+    /// tables, until the CPU calls [`leave_idle`](Self::leave_idle). A flush that waits for the CPU
+    /// ends its wait.
+    ///
+    /// The CPU itself makes this call after it has loaded a root without the window. Another CPU
+    /// makes it when the CPU is off or was reset, also for a CPU that does not answer. The memory
+    /// in the lists of the CPU is not lost: the next purge or reclaim releases it.
+    ///
+    /// # Safety
+    ///
+    /// From this call until `cpu` calls [`leave_idle`](Self::leave_idle), the following holds:
+    ///
+    /// 1. Neither `cpu` nor its interrupt handlers access memory of the window, stacks included.
+    /// 2. `cpu` walks no table of the window, not even speculatively: it is off, or its root has no
+    ///    level-4 entry of the window. When the CPU is back on a root that has one, its TLB has only
+    ///    translations that it had cached before this call.
+    ///
+    /// If another CPU makes the call, all accesses of `cpu` to the window happen before the call.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such CPU.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and does not wait.
+    pub unsafe fn leave_cpu(&self, cpu: CpuId) {
+        self.core.tlb.leave(cpu);
     }
 
     /// Returns the functions for page-fault handlers.
