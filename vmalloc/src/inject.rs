@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// The resources that an allocation reserves, in this order.
-/// [`Vmalloc::inject`](crate::Vmalloc::inject) makes the reservation of one kind fail.
+/// [`Modes::inject`](crate::Modes::inject) makes the reservation of one kind fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reservation {
     /// A region slot.

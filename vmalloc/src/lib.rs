@@ -158,7 +158,7 @@
 //! A slot for the region, addresses, frames, and frames for tables are reserved before the first
 //! entry is stored, so after an error the state is unchanged. Before an error is returned, lazy
 //! areas are purged, caches are emptied, and the request is retried once. [`Config::reserve`] keeps
-//! frames for requests that must not fail: see [`Request::with_reserve`]. [`Vmalloc::inject`] makes
+//! frames for requests that must not fail: see [`Request::with_reserve`]. [`Modes::inject`] makes
 //! any reservation fail, for tests.
 //!
 //! ```

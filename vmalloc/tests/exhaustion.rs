@@ -26,12 +26,12 @@ fn fail_until_served(request: &Request, kind: Reservation) -> u32 {
     let vm = machine();
     for number in 1.. {
         let before = snapshot(&vm);
-        vm.inject(kind, number);
+        vm.modes().inject(kind, number);
         match vm.allocate(request) {
             Ok(region) => {
                 assert_eq!(region.id(), expected.id(), "a failure used an id up");
                 assert_eq!(region.address(), expected.address(), "a failure used addresses up");
-                vm.inject(kind, 0);
+                vm.modes().inject(kind, 0);
                 drop(region);
                 vm.reclaim();
                 assert_eq!(snapshot(&vm).frames_free, before.frames_free);

@@ -211,7 +211,7 @@ fn a_large_request_that_fails_changes_nothing() {
         for number in 1.. {
             let vm = machine(6_000, 20_000);
             let before = vm.stats();
-            vm.inject(kind, number);
+            vm.modes().inject(kind, number);
             let result = vm.allocate(&request(5 * MIB, Huge::Must).zeroed());
             if result.is_ok() {
                 break;

@@ -281,7 +281,7 @@ fn a_failed_resize_changes_nothing_at_every_reservation() {
                 let start = vm.info(region).unwrap().range.address();
                 sign(&vm, start, 700);
                 let before = vm.stats();
-                vm.inject(kind, number);
+                vm.modes().inject(kind, number);
                 let result = vm.vrealloc(region, bytes);
                 sound(&vm);
                 if result.is_ok() {

@@ -82,7 +82,7 @@ fn the_whole_window_can_be_handed_out_to_its_last_page() {
 #[test]
 fn an_injected_failure_happens_once() {
     let vm = set_up(SimMachine::new(200, 1), sim::window(64)).unwrap();
-    vm.inject(Reservation::Area, 2);
+    vm.modes().inject(Reservation::Area, 2);
     drop(vm.vmalloc(1).unwrap());
     assert!(vm.vmalloc(1).is_err());
     drop(vm.vmalloc(1).unwrap());

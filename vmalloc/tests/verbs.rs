@@ -94,7 +94,7 @@ fn a_map_that_fails_changes_nothing() {
     let run = vm.take_run(1).unwrap();
     let before = vm.stats();
     for kind in [Reservation::Region, Reservation::Area, Reservation::Table] {
-        vm.inject(kind, 1);
+        vm.modes().inject(kind, 1);
         // SAFETY: the run is this test's.
         let mapped = unsafe { vm.vmap(&[run.start], Protection::ReadOnly, "") };
         assert!(mapped.is_err(), "{kind:?}");

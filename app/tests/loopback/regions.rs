@@ -139,9 +139,9 @@ fn a_request_that_fails_halfway_leaks_no_memory() {
     let before = counts(&world.check(&mut client));
     for kind in vmalloc::Reservation::ALL {
         for number in 1.. {
-            world.vm().inject(kind, number);
+            world.vm().modes().inject(kind, number);
             let reply = world.ask(&mut client, "VMALLOC 20000 ALIGN 4M NAME keep REPLACE");
-            world.vm().inject(kind, 0);
+            world.vm().modes().inject(kind, 0);
             if matches!(reply, Value::Array(_)) {
                 assert!(number > 1, "{kind:?} is never reserved");
                 world.ok(&mut client, "VMALLOC 1 NAME keep REPLACE");

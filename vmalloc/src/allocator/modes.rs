@@ -1,6 +1,7 @@
-//! The switches of a window that exist to compare designs at run time.
+//! The switches of a window that exist for tests and to compare designs at run time.
 
 use super::parts::Core;
+use crate::inject::Reservation;
 use crate::machine::Machine;
 use crate::switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 
@@ -57,5 +58,16 @@ impl<'v, M: Machine> Modes<'v, M> {
             let cpu = self.core.machine.current();
             self.core.frames.put(cpu, self.core.areas.drain(self.core.frames.buddy.metas()));
         }
+    }
+
+    /// Makes the `number`-th reservation of a kind from now fail, once. 0 cancels this. It lets
+    /// tests check how a kernel handles the failure. A request that fails for this reason is not
+    /// retried.
+    ///
+    /// # Context
+    ///
+    /// Anywhere: takes no lock. The count is not exact while several CPUs allocate.
+    pub fn inject(&self, kind: Reservation, number: u32) {
+        self.core.injector.arm(kind, number);
     }
 }

@@ -26,9 +26,9 @@ impl<'v> World<'v> {
     }
 
     pub(super) fn allocate_failing(&mut self, wanted: &Wanted, failure: Failure) {
-        self.vm.inject(failure.kind, failure.number);
+        self.vm.modes().inject(failure.kind, failure.number);
         let result = self.vm.allocate(&wanted.request());
-        self.vm.inject(failure.kind, 0);
+        self.vm.modes().inject(failure.kind, 0);
         self.settle_deferred();
         if let Ok(region) = result {
             self.admit(ManuallyDrop::new(region), wanted);

@@ -34,11 +34,11 @@ impl World<'_> {
         let before = self.vm.stats();
         let room = self.room_behind(start);
         if let Some(Failure { kind, number }) = failure {
-            self.vm.inject(kind, number);
+            self.vm.modes().inject(kind, number);
         }
         let result = self.ask(start, size, way);
         if let Some(Failure { kind, .. }) = failure {
-            self.vm.inject(kind, 0);
+            self.vm.modes().inject(kind, 0);
         }
         self.settle_deferred();
         match result {

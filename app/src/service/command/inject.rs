@@ -23,7 +23,7 @@ pub(in crate::service) fn vinject<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
     let what = "a count is a number below 2^32";
     let number = u32::try_from(call.number(2, what)?)
         .map_err(|_| Failure::Invalid(what, Word::new(call.argument(2))))?;
-    call.parts.store.vm.inject(kind, number);
+    call.parts.store.vm.modes().inject(kind, number);
     call.reply.status("OK");
     Ok(())
 }

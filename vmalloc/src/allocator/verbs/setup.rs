@@ -8,7 +8,6 @@ use crate::allocator::setup;
 use crate::allocator::setup::Config;
 use crate::error::SetupError;
 use crate::frame::FrameRange;
-use crate::inject::Reservation;
 use crate::machine::Machine;
 use crate::page::PageRange;
 
@@ -110,18 +109,7 @@ impl<M: Machine> Vmalloc<M> {
         frames::fill_zeroed(&self.core, count)
     }
 
-    /// Makes the `number`-th reservation of a kind from now fail, once. 0 cancels this. It lets
-    /// tests check how a kernel handles the failure. A request that fails for this reason is not
-    /// retried.
-    ///
-    /// # Context
-    ///
-    /// Anywhere: takes no lock. The count is not exact while several CPUs allocate.
-    pub fn inject(&self, kind: Reservation, number: u32) {
-        self.core.injector.arm(kind, number);
-    }
-
-    /// Returns the switches of the window, which exist to compare designs.
+    /// Returns the switches of the window, which exist for tests and to compare designs.
     #[must_use]
     pub fn modes(&self) -> Modes<'_, M> {
         Modes::new(&self.core)
