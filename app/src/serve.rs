@@ -1,5 +1,7 @@
 //! The loop in which the BSP serves clients.
 
+#![expect(unsafe_code, reason = "no flush waits for a CPU that sleeps")]
+
 mod buffers;
 pub(crate) mod mailbox;
 
@@ -35,9 +37,9 @@ pub(crate) fn run(vm: &'static Window, config: &Config) {
             Turn::Off => return,
             Turn::Idle { wake_us } => {
                 let sleep_us = wake_us.map(|wake_us| wake_us.saturating_sub(now_us));
-                // TLB flushes skip this CPU while it sleeps. This is safe, because the sleep only accesses the stack,
-                // the heap and the rings of the device, which always stay mapped.
-                vm.enter_idle();
+                // SAFETY: the sleep and the interrupt handlers access only the stack, the heap and the rings of the
+                // device, which always stay mapped. Threads are not moved to another CPU.
+                unsafe { vm.enter_idle() };
                 idle::sleep(sleep_us, || server.stack().pending());
                 vm.leave_idle();
             }

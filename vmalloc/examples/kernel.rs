@@ -324,11 +324,12 @@ fn start_other_cpu(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) -> ! {
     }
 }
 
-/// Halts until there is work. Between the calls of `enter_idle` and `leave_idle`, neither this code
-/// nor an interrupt handler accesses the window.
+/// Halts until there is work.
 fn idle(vm: &Vmalloc<ToyMachine>, has_work: fn() -> bool) {
     interrupts::disable();
-    vm.enter_idle();
+    // SAFETY: until `leave_idle`, neither `has_work` nor an interrupt handler accesses the window, and
+    // the scheduler moves no thread while the CPU is idle.
+    unsafe { vm.enter_idle() };
     // Looks for work once more, because no flush waits for this CPU from here on.
     if has_work() {
         interrupts::enable();

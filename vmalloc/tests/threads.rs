@@ -1,5 +1,6 @@
 //! Runs each CPU as a thread. Every CPU allocates, signs, checks, resizes and frees regions, its
 //! own ones and those that other CPUs have left.
+#![expect(unsafe_code, reason = "CPUs halt")]
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -208,7 +209,8 @@ fn live(shared: &Shared, cpu: u32) {
         shared.is_over.store(true, Ordering::SeqCst);
         return;
     }
-    shared.vm.enter_idle();
+    // SAFETY: the thread accesses no memory of the window until it calls `leave_idle`.
+    unsafe { shared.vm.enter_idle() };
     shared.vm.machine().set_asleep(true);
     while !shared.is_over.load(Ordering::SeqCst) {
         if shared.vm.machine().is_interrupted(CpuId(cpu)) {

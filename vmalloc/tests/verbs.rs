@@ -1,6 +1,6 @@
 //! Tests the other methods: maps of frames, NUMA nodes, deferred frees, zeroed frames, switches,
 //! halted CPUs and CPUs that do not acknowledge.
-#![expect(unsafe_code, reason = "maps frames of its own")]
+#![expect(unsafe_code, reason = "maps frames of its own, and halts CPUs")]
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
@@ -193,7 +193,8 @@ fn remember_and_sleep(vm: &Vmalloc<SimMachine>, addresses: &[VirtAddr]) {
     for address in addresses {
         vm.machine().probe(*address, AccessKind::Read).expect("a page that is mapped");
     }
-    vm.enter_idle();
+    // SAFETY: the CPU accesses no memory until it calls `leave_idle`.
+    unsafe { vm.enter_idle() };
     vm.machine().set_asleep(true);
     vm.machine().on(CpuId(0));
 }

@@ -1,5 +1,7 @@
 //! The mailboxes through which the BSP submits work to APs, and the loop in which an AP works and sleeps.
 
+#![expect(unsafe_code, reason = "no flush waits for a CPU that sleeps")]
+
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
@@ -148,7 +150,9 @@ pub(crate) fn run(vm: &'static Window, is_up: &AtomicBool) -> ! {
         if watchdog.is_some() {
             apic::start_timer(clock::timer_ticks(WATCH_US));
         }
-        vm.enter_idle();
+        // SAFETY: until `leave_idle`, this code and the interrupt handlers access only the stack and statics, which
+        // always stay mapped. Threads are not moved to another CPU.
+        unsafe { vm.enter_idle() };
         // The IPI of work that is submitted after this check ends the halt.
         if mailbox.work.lock().is_none() {
             interrupts::enable_and_hlt();

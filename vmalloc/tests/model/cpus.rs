@@ -1,5 +1,5 @@
 //! Switches the current CPU, halts CPUs, takes them off line, and makes CPUs ignore interrupts.
-#![expect(unsafe_code, reason = "CPUs go off line")]
+#![expect(unsafe_code, reason = "CPUs halt and go off line")]
 
 use vmalloc::{CpuId, Cpus};
 
@@ -15,7 +15,8 @@ impl World<'_> {
     pub(super) fn go_on(&mut self, cpu: u32, sleep: bool) {
         let (before, next) = (self.current(), cpu % self.shape.cpus);
         if sleep && before != next {
-            self.vm.enter_idle();
+            // SAFETY: the CPU accesses no memory until `wake`.
+            unsafe { self.vm.enter_idle() };
             self.vm.machine().set_asleep(true);
             self.asleep[before as usize] = true;
             self.sleeps += 1;

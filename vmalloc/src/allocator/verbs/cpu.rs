@@ -26,16 +26,33 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// Marks the calling CPU as about to halt. From then on flushes do not wait for this CPU,
-    /// except those that free page tables.
+    /// except those that free page tables. After this call the CPU must look for work once more
+    /// before it halts.
     ///
-    /// Until [`leave_idle`](Self::leave_idle), neither the CPU nor its interrupt handlers access
-    /// window memory that may be unmapped or changed. After this call the CPU must look for work
-    /// once more before it halts.
+    /// # Safety
+    ///
+    /// From this call until the CPU calls [`leave_idle`](Self::leave_idle), no code that runs on
+    /// this CPU, interrupt handlers included, accesses a page of the window that another CPU maps,
+    /// moves, unmaps or changes the rights of in that time. Stale translations of such pages stay
+    /// in the TLB of this CPU, and lead to frames that may have a new owner. Pages that were mapped
+    /// before and stay as they are, for example those of the stack, may be used.
+    ///
+    /// No thread is moved to this CPU or away from it in that time, unless the same holds for the
+    /// thread.
     ///
     /// # Context
     ///
     /// With interrupts off; they must stay off until the CPU halts. Takes no lock.
-    pub fn enter_idle(&self) {
+    ///
+    /// # Examples
+    ///
+    /// Safe code cannot make this call:
+    ///
+    /// ```compile_fail,E0133
+    /// # let vm = vmalloc::sim::SimMachine::new(256, 1).set_up(vmalloc::sim::window(64), 0, 0).unwrap();
+    /// vm.enter_idle();
+    /// ```
+    pub unsafe fn enter_idle(&self) {
         self.core.tlb.halt(self.core.machine.current());
     }
 
@@ -65,7 +82,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// From this call until `cpu` calls [`leave_idle`](Self::leave_idle), the following holds:
     ///
-    /// 1. Neither `cpu` nor its interrupt handlers access memory of the window, stacks included.
+    /// 1. No code that runs on `cpu`, interrupt handlers included, accesses memory of the window or
+    ///    calls another method of this value. The stack is not in the window.
     /// 2. `cpu` walks no table of the window, not even speculatively: it is off, or its root has no
     ///    level-4 entry of the window. When the CPU is back on a root that has one, its TLB has only
     ///    translations that it had cached before this call.

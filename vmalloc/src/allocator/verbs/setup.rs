@@ -36,6 +36,10 @@ impl<M: Machine> Vmalloc<M> {
     /// The memory is free RAM that no other code uses, now or later. Its runs do not overlap, and
     /// no other window is set up on them.
     ///
+    /// Every CPU except the calling one calls [`leave_idle`](Self::leave_idle) before it loads
+    /// tables that contain the window, accesses the window, or calls another method of the returned
+    /// value, because no flush waits for the CPU before.
+    ///
     /// # Context
     ///
     /// Once, at boot, with the level-4 table of [`Machine::root`] loaded or about to be loaded. The
