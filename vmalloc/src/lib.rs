@@ -112,8 +112,8 @@
 //!
 //! A free clears the entries and puts the region on a list of its CPU: its addresses and frames are
 //! *lazy*. A *purge* takes the lists of all CPUs, makes every CPU flush once, and then releases the
-//! addresses and frames, so many frees share one flush. A purge starts when a list exceeds its
-//! limit, before an allocation fails, and on a call of [`Vmalloc::purge`]. With
+//! addresses and frames, so many frees share one flush. A purge starts when the lazy areas of all
+//! CPUs exceed their limit, before an allocation fails, and on a call of [`Vmalloc::purge`]. With
 //! [`FlushMode::Eager`] every free flushes.
 //!
 //! # Many CPUs

@@ -4,6 +4,7 @@
 pub(crate) mod extent;
 mod info;
 pub(crate) mod lazy;
+pub(crate) mod lazy_budget;
 pub(crate) mod slot;
 pub(crate) mod slots;
 pub(crate) mod stage;

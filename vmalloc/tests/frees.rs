@@ -193,3 +193,45 @@ fn of_many_cpus_that_free_a_region_one_wins() {
     assert!(addresses.iter().all(|at| vm.machine().probe(*at, AccessKind::Read).is_err()));
     sound(&vm);
 }
+
+/// Returns the number of purges of 20,000 frees by the only CPU that has started, on a machine with
+/// `cpus` CPUs.
+fn purges_of_one_cpu(cpus: u32) -> u64 {
+    let vm = SimMachine::new(16_384, cpus).set_up(sim::window(60_000), 0, 0);
+    let vm = vm.expect("the memory holds the records");
+    let limit = vm.stats().frames_total / 16;
+    for _ in 0..20_000 {
+        drop(vm.vmalloc(PAGE_BYTES).expect("memory is left"));
+        assert!(vm.stats().pages_lazy <= limit + 2, "{} of {limit}", vm.stats().pages_lazy);
+    }
+    vm.stats().purges
+}
+
+#[test]
+fn one_cpu_that_frees_may_use_the_limit_of_the_whole_machine() {
+    let alone = purges_of_one_cpu(1);
+    assert!((35..=45).contains(&alone), "{alone} purges on one CPU");
+    for cpus in [2, 64] {
+        let purges = purges_of_one_cpu(cpus);
+        assert!(purges <= alone + alone / 4, "{purges} purges on {cpus} CPUs, {alone} on one");
+    }
+}
+
+#[test]
+fn the_lazy_pages_of_all_cpus_together_have_one_limit() {
+    let vm = SimMachine::new(16_384, 8).set_up(sim::window(60_000), 0, 0).unwrap();
+    for cpu in (0..8).rev() {
+        vm.machine().on(CpuId(cpu));
+        vm.leave_idle();
+    }
+    let limit = vm.stats().frames_total / 16;
+    for round in 0..20_000_u32 {
+        // Some CPUs free more than others.
+        vm.machine().on(CpuId((1 + round % 200).ilog2().min(7)));
+        drop(vm.vmalloc(PAGE_BYTES).unwrap());
+        assert!(vm.stats().pages_lazy <= limit + 2, "{} of {limit}", vm.stats().pages_lazy);
+    }
+    // Each purge releases at least three eighths of the limit.
+    let (purges, most) = (vm.stats().purges, 20_000 * 2 * 8 / (3 * limit));
+    assert!((30..=most).contains(&purges), "{purges} purges, at most {most}");
+}

@@ -61,7 +61,8 @@ fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
     let (pages, span) = (extent.pages(), Span::within_one(record.range()));
     core.tally(cpu).freed_plain::<M>(pages);
     core.tables.wipe_span(&core.machine, &core.frames.buddy, &span, leaf);
-    if core.lazy(cpu).push_record(id.slot(), record, pages + 1) > core.lazy_limit {
+    let list = core.lazy(cpu);
+    if list.push_record(id.slot(), record, pages + 1) > list.limit() {
         purge::purge_after_free(core);
     }
 }

@@ -11,7 +11,8 @@ use crate::page::{PAGE_BYTES, PageRange};
 use crate::paging;
 use crate::paging::Tables;
 use crate::raw::Slab;
-use crate::region::lazy::{LazyList, lazy_limit};
+use crate::region::lazy::LazyList;
+use crate::region::lazy_budget::LazyBudget;
 use crate::region::slots::Slots;
 use crate::stats::{Counters, Tally};
 use crate::switches::Switches;
@@ -42,8 +43,8 @@ pub(crate) struct Core<M: Machine> {
     pub(crate) tlb: Coherence,
     /// The lists of lazy areas, one for each CPU that frees.
     pub(crate) lazies: Slab<LazyList>,
-    /// The number of pages on the lazy list of one CPU above which that CPU purges.
-    pub(crate) lazy_limit: u64,
+    /// The limit of all lists together.
+    pub(crate) lazy_budget: LazyBudget,
     /// The regions whose free was deferred. The next purge unmaps them.
     pub(crate) deferred: LazyList,
     pub(crate) counters: Counters,
@@ -59,7 +60,6 @@ pub(crate) struct Core<M: Machine> {
 impl<M: Machine> Core<M> {
     pub(super) fn new(machine: M, config: &Config<'_>, parts: Parts) -> Self {
         let free = parts.frames.free_count();
-        let lazy_limit = lazy_limit(machine.count(), parts.frames_total);
         Self {
             machine,
             window: config.window,
@@ -68,8 +68,8 @@ impl<M: Machine> Core<M> {
             tables: parts.tables,
             tlb: parts.tlb,
             lazies: parts.lazies,
-            lazy_limit,
-            deferred: LazyList::new(),
+            lazy_budget: parts.lazy_budget,
+            deferred: LazyList::new(u64::MAX),
             counters: Counters::new(parts.tallies),
             switches: Switches::default(),
             frames_total: parts.frames_total,

@@ -56,26 +56,30 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, frames: 
 /// limit.
 #[inline]
 fn wait<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32, record: &Slot, length: u64) {
-    let waiting = core.lazy(cpu).push_record(slot, record, length);
-    if waiting > core.lazy_limit || core.switches.is_eager() {
+    let list = core.lazy(cpu);
+    let waiting = list.push_record(slot, record, length);
+    if waiting > list.limit() || core.switches.is_eager() {
         purge_after_free(core);
     }
 }
 
-/// Purges because the lazy list of this CPU exceeds its limit, or because every free must flush. If
-/// another CPU is already purging, which empties this list too, this CPU waits for that purge only
-/// if the list exceeds twice its limit. While a CPU does not answer shootdowns, most frees neither
-/// purge nor wait.
+/// Purges because the lazy list of this CPU exceeds its limit and the machine has no room for more,
+/// or because every free must flush. If another CPU is already purging, which empties this list
+/// too, this CPU waits for that purge only if the list exceeds twice its limit. While a CPU does not
+/// answer shootdowns, most frees neither purge nor wait.
 #[cold]
 #[inline(never)]
 pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
     let is_eager = core.switches.is_eager();
     let cpu = core.machine.current();
     let list = core.lazy(cpu);
-    let may_return = |limit| core.tlb.is_overdue() || (!is_eager && list.pages() <= limit);
+    if !is_eager && core.lazy_budget.extend(list) {
+        return;
+    }
     let mut guard = match core.tlb.try_lock() {
         Some(guard) => guard,
-        None if may_return(2 * core.lazy_limit) => return,
+        None if core.tlb.is_overdue() => return,
+        None if !is_eager && list.pages() <= 2 * list.limit() => return,
         None => core.tlb.lock(&core.machine),
     };
     if core.tlb.backs_off(&mut guard) {
@@ -83,7 +87,7 @@ pub(super) fn purge_after_free<M: Machine>(core: &Core<M>) {
     }
     if is_eager {
         purge_in(core, cpu, &mut guard, FlushReason::Eager, false);
-    } else if list.pages() > core.lazy_limit {
+    } else if list.pages() > list.limit() {
         purge_in(core, cpu, &mut guard, FlushReason::Lazy, false);
     }
 }
@@ -202,6 +206,7 @@ fn release_lists<M: Machine>(core: &Core<M>, taken: &Taken, flushed: &Flushed) -
             list.settle(areas_here, pages_here);
             (areas, pages) = (areas + areas_here, pages + pages_here);
         }
+        core.lazy_budget.reset(list);
     }
     (areas, pages)
 }

@@ -18,6 +18,7 @@ use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Stash, Tables};
 use crate::raw::{Slab, Zeroable};
 use crate::region::lazy::LazyList;
+use crate::region::lazy_budget::LazyBudget;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::stats::Tally;
@@ -159,6 +160,7 @@ pub(crate) struct Parts {
     pub(crate) tables: Tables,
     pub(crate) tlb: Coherence,
     pub(crate) lazies: Slab<LazyList>,
+    pub(crate) lazy_budget: LazyBudget,
     pub(crate) tallies: Slab<Tally>,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
@@ -184,7 +186,8 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let tree = carver.zeroed::<Node>(FreeTree::nodes(sizes.regions));
     let tree = FreeTree::new(tree, start, window);
     let magazines = carver.made(sizes.cpus, |_| Magazine::new());
-    let lazies = carver.made(sizes.cpus, |_| LazyList::new());
+    let lazy_budget = LazyBudget::new(machine.count(), config.frames());
+    let lazies = carver.made(sizes.cpus, |_| LazyList::new(lazy_budget.share()));
     let me = machine.current().0 as usize;
     // All other CPUs count as not started until they call `leave_idle`.
     let states = carver.made(sizes.cpus, |cpu| CpuState::new(cpu == me));
@@ -208,6 +211,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
         tables,
         tlb: Coherence::new(states),
         lazies,
+        lazy_budget,
         tallies,
         frames_total: config.frames(),
         frames_slabs: needed,

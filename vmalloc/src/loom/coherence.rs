@@ -91,7 +91,8 @@ fn two_cpus_that_shoot_at_each_other() {
 fn a_page_that_a_third_cpu_has_unmapped() {
     check(|| {
         let world = Arc::new(World::new(2));
-        let lists = Arc::new((LazyList::new(), Slots::new(Slab::from(vec![Slot::default()]))));
+        let lists =
+            Arc::new((LazyList::new(u64::MAX), Slots::new(Slab::from(vec![Slot::default()]))));
         let other = start(&world, 1, |cpu| {
             cpu.touch(0);
             cpu.acknowledge();

@@ -9,6 +9,7 @@ use super::world::Contents;
 use super::{check, run};
 use crate::raw::Slab;
 use crate::region::lazy::{LazyList, records_from};
+use crate::region::lazy_budget::LazyBudget;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 
@@ -24,7 +25,7 @@ impl Lists {
     fn new() -> Self {
         let slots = (0..PUSHERS).map(|_| Slot::default()).collect::<Vec<_>>();
         Self {
-            list: LazyList::new(),
+            list: LazyList::new(u64::MAX),
             slots: Slots::new(Slab::from(slots)),
             contents: core::array::from_fn(|_| Contents::new()),
         }
@@ -76,7 +77,7 @@ fn two_that_push_and_one_that_takes() {
 fn two_lists_that_are_taken_one_after_the_other() {
     check(|| {
         let slots = (0..2).map(|_| Slot::default()).collect::<Vec<_>>();
-        let lists = [LazyList::new(), LazyList::new()];
+        let lists = [LazyList::new(u64::MAX), LazyList::new(u64::MAX)];
         let shared = Arc::new((lists, Slots::new(Slab::from(slots))));
         let mover = {
             let shared = Arc::clone(&shared);
@@ -92,5 +93,27 @@ fn two_lists_that_are_taken_one_after_the_other() {
             assert!(firsts[1] == 0 || firsts[0] == 1 || !is_whole, "the old addresses are missed");
         });
         mover.join().unwrap();
+    });
+}
+
+/// A purge returns the pages of a limit while the list takes more. No page of the machine's limit is
+/// lost or made.
+#[test]
+fn a_limit_that_is_raised_and_reset() {
+    check(|| {
+        let slots = Slots::new(Slab::from(std::vec![Slot::default()]));
+        let budget = LazyBudget::new(2, 1600);
+        let total = budget.room() + budget.share();
+        let list = LazyList::new(budget.share());
+        list.push(&slots, 1, budget.share() + 3);
+        let shared = Arc::new((budget, list));
+        let purger = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.0.reset(&shared.1))
+        };
+        let freer = Arc::clone(&shared);
+        run(move || assert!(freer.0.extend(&freer.1)));
+        purger.join().unwrap();
+        assert_eq!(shared.0.room() + shared.1.limit(), total);
     });
 }

@@ -12,13 +12,6 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 /// has fewer than 2^36 pages and fewer than 2^24 slots, so neither part overflows.
 const AREAS_SHIFT: u32 = 40;
 
-/// The limit of lazy pages for one CPU, 32 MiB. The limit of a machine grows with the logarithm of
-/// its CPUs, as in [`lazy_limit`].
-const LAZY_PAGES: u64 = 8192;
-
-/// The divisor of the limit of lazy frames: at most 1/16 of all frames.
-const LAZY_PART: u64 = 16;
-
 /// The lazy areas that one CPU has freed.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -26,6 +19,8 @@ pub(crate) struct LazyList {
     top: AtomicU32,
     /// The numbers of areas and pages in one word, so that one atomic addition changes both.
     waiting: AtomicU64,
+    /// The number of pages above which the CPU purges, unless the machine has room for more.
+    limit: AtomicU64,
 }
 
 fn word(areas: u64, pages: u64) -> u64 {
@@ -37,8 +32,24 @@ fn pages_of(word: u64) -> u64 {
 }
 
 impl LazyList {
-    pub(crate) fn new() -> Self {
-        Self { top: AtomicU32::new(0), waiting: AtomicU64::new(0) }
+    pub(crate) fn new(limit: u64) -> Self {
+        let (top, waiting) = (AtomicU32::new(0), AtomicU64::new(0));
+        Self { top, waiting, limit: AtomicU64::new(limit) }
+    }
+
+    /// Returns the number of pages above which the CPU purges.
+    #[inline]
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn raise_limit(&self, pages: u64) {
+        self.limit.fetch_add(pages, Ordering::Relaxed);
+    }
+
+    /// Sets another limit and returns the previous one.
+    pub(crate) fn swap_limit(&self, pages: u64) -> u64 {
+        self.limit.swap(pages, Ordering::Relaxed)
     }
 
     /// Adds a slot that the caller owns. Returns the number of pages that now wait on this list.
@@ -117,26 +128,4 @@ pub(crate) fn records_from(slots: &Slots, first: u32) -> impl Iterator<Item = (u
         next = record.next();
         Some((slot, record))
     })
-}
-
-/// Returns the number of pages that may wait on the list of one CPU before that CPU purges.
-pub(crate) fn lazy_limit(cpus: u32, frames: u64) -> u64 {
-    let doublings = u64::from(u32::BITS - cpus.leading_zeros());
-    (LAZY_PAGES * doublings).min(frames / LAZY_PART) / u64::from(cpus)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_wait_grows_with_the_cpus_and_is_shared_by_them() {
-        let much = 1 << 30;
-        assert_eq!(
-            [1, 2, 3, 4, 8].map(|cpus| lazy_limit(cpus, much)),
-            [8192, 8192, 5461, 6144, 4096]
-        );
-        // With little memory, 1/16 of the frames is the lower limit.
-        assert_eq!([1, 2, 4].map(|cpus| lazy_limit(cpus, 1600)), [100, 50, 25]);
-    }
 }

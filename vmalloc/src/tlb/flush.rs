@@ -15,7 +15,7 @@ pub enum FlushKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum FlushReason {
-    /// A list of lazy areas exceeded its limit.
+    /// The lazy areas exceeded their limit.
     Lazy,
     /// An allocation failed or the kernel asked for frames, and a reclaim could release some.
     Exhausted,
