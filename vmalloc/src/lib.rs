@@ -300,7 +300,8 @@ pub use frame::FrameRange;
 pub use id::{REGIONS_MAX, RegionId};
 pub use inject::Reservation;
 pub use machine::{
-    Access, AccessKind, CpuId, CpuSet, Cpus, Fault, Machine, NODES, PhysicalMemory, TlbControl,
+    Access, AccessKind, CpuId, CpuSet, Cpus, FLUSH_PAGES_MAX, Fault, Machine, NODES,
+    PhysicalMemory, TlbControl,
 };
 pub use page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 pub use paging::{Entry, Walk};

@@ -21,6 +21,9 @@ pub use cpus::{CpuId, CpuSet};
 /// is below this.
 pub const NODES: usize = 4;
 
+/// The highest value of [`TlbControl::PAGES_MAX`].
+pub const FLUSH_PAGES_MAX: usize = 64;
+
 /// The number of 64-bit words in a frame.
 const FRAME_WORDS: usize = 512;
 
@@ -140,6 +143,13 @@ pub unsafe trait Access {
 ///
 /// Intel SDM volume 3, "Invalidation of TLBs and Paging-Structure Caches".
 pub unsafe trait TlbControl {
+    /// The highest number of pages that a shootdown flushes one by one. For more pages every CPU
+    /// flushes everything once. A kernel chooses fewer if a flush of a page is expensive, for
+    /// example with several PCIDs, and more if a full flush drops much that is needed again.
+    ///
+    /// At most [`FLUSH_PAGES_MAX`], which the compiler checks. With 0 every flush is a full one.
+    const PAGES_MAX: usize = 33;
+
     /// Invalidates one page on the calling CPU, small or large, and all paging-structure caches of
     /// that CPU: `invlpg` if PCIDs are off.
     fn flush_page(&self, page: Page);

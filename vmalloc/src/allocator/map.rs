@@ -87,7 +87,7 @@ fn map_once<M: Machine>(
 /// Unmaps a region of [`vmap`](crate::Vmalloc::vmap) and flushes its addresses. When this returns,
 /// no CPU can reach the frames by these addresses.
 pub(super) fn unmap<M: Machine>(core: &Core<M>, region: Region<'_, M>) {
-    let mut plan = Plan::new();
+    let mut plan = Plan::new::<M>();
     plan.add(region.range());
     drop(region);
     flush::now(core, &plan, FlushReason::Unmap);

@@ -32,7 +32,7 @@ pub(super) fn protect<M: Machine>(
         }
         let now = Traits { protection, ..traits };
         record.rebuild(record.requested(), range, now, record.leaf(), stage.changing());
-        let mut plan = Plan::new();
+        let mut plan = Plan::new::<M>();
         plan.add(range);
         flush::now(core, &plan, FlushReason::Protection);
     }

@@ -153,7 +153,7 @@ fn purge_in<M: Machine>(
 /// Takes the lazy lists of all CPUs, lowers the counts of the tables, and plans the flush.
 fn take_lists<M: Machine>(core: &Core<M>, everything: bool) -> (Option<Taken>, Plan) {
     let mut taken = Taken([0; CPUS_MAX as usize]);
-    let mut plan = Plan::new();
+    let mut plan = Plan::new::<M>();
     if !LazyList::take_all(&core.lazies, &mut taken.0) {
         plan = Plan::full();
     }

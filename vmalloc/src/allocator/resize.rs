@@ -131,7 +131,7 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     let traits = Traits { tail: true, ..traits };
     core.slots().slot(tail).bury(record, lost, traits);
     core.tally(cpu).shrank(gone.get());
-    let mut plan = Plan::new();
+    let mut plan = Plan::new::<M>();
     plan.add(first);
     flush::now(core, &plan, FlushReason::Guard);
     purge::retire(core, cpu, tail, frames);

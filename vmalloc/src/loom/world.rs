@@ -199,7 +199,7 @@ impl Cpu {
 
     /// Runs a shootdown of the pages.
     pub(super) fn shoot(&self, pages: &[usize], everyone: bool) -> Result<Flushed, Laggards> {
-        let mut plan = Plan::new();
+        let mut plan = Plan::new::<Self>();
         for page in pages {
             let start = Page::containing_address(VirtAddr::new(WINDOW)) + *page as u64;
             plan.add(PageRange::proven(start, PageCount::from_pages(1).unwrap()));

@@ -4,34 +4,37 @@
 use x86_64::VirtAddr;
 
 use super::flush::FlushKind;
+use crate::machine::{FLUSH_PAGES_MAX, TlbControl};
 use crate::page::{Page, PageRange};
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// The highest number of pages that are flushed one by one. For more pages a full flush is cheaper.
-pub(crate) const PAGES_MAX: usize = 33;
+/// The number of pages of a posted plan that requires a full flush.
+const FULL: u64 = u64::MAX;
 
 /// A plan that is being collected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pages: [u64; PAGES_MAX],
-    /// The number of pages. Above [`PAGES_MAX`] the plan requires a full flush.
+    pages: [u64; FLUSH_PAGES_MAX],
+    /// The number of pages. Above `limit` the plan requires a full flush.
     count: usize,
+    limit: usize,
 }
 
 impl Plan {
-    /// Creates an empty plan.
-    pub(crate) const fn new() -> Self {
-        Self { pages: [0; PAGES_MAX], count: 0 }
+    /// Creates an empty plan for a machine.
+    pub(crate) const fn new<T: TlbControl>() -> Self {
+        const { assert!(T::PAGES_MAX <= FLUSH_PAGES_MAX, "PAGES_MAX exceeds FLUSH_PAGES_MAX") };
+        Self { pages: [0; FLUSH_PAGES_MAX], count: 0, limit: T::PAGES_MAX }
     }
 
     /// Creates a plan that requires a full flush.
     pub(crate) const fn full() -> Self {
-        Self { pages: [0; PAGES_MAX], count: PAGES_MAX + 1 }
+        Self { pages: [0; FLUSH_PAGES_MAX], count: 1, limit: 0 }
     }
 
     /// Returns whether the plan requires a full flush, so that adding pages has no effect.
     pub(crate) fn is_full(&self) -> bool {
-        self.count > PAGES_MAX
+        self.count > self.limit
     }
 
     /// Returns whether the plan is empty.
@@ -43,8 +46,8 @@ impl Plan {
     pub(crate) fn kind(&self) -> FlushKind {
         match self.count {
             0 => FlushKind::None,
-            1..=PAGES_MAX => FlushKind::Pages,
-            _ => FlushKind::Full,
+            _ if self.is_full() => FlushKind::Full,
+            _ => FlushKind::Pages,
         }
     }
 
@@ -60,8 +63,8 @@ impl Plan {
     /// leaf.
     pub(crate) fn add_strides(&mut self, range: PageRange, stride: u64) {
         let leaves = range.count().get().div_ceil(stride);
-        if self.is_full() || leaves > (PAGES_MAX - self.count) as u64 {
-            *self = Self::full();
+        if self.is_full() || leaves > (self.limit - self.count) as u64 {
+            (self.count, self.limit) = (1, 0);
             return;
         }
         for leaf in 0..leaves {
@@ -77,7 +80,7 @@ pub(crate) struct Posted {
     /// The generation of the plan; 0 while the plan is being written.
     generation: AtomicU64,
     count: AtomicU64,
-    pages: [AtomicU64; PAGES_MAX],
+    pages: [AtomicU64; FLUSH_PAGES_MAX],
 }
 
 impl Posted {
@@ -95,7 +98,8 @@ impl Posted {
         // Release: pairs with the Acquire fence in `read`. A reader that reads a new page then also
         // reads the 0 and ignores the page.
         fence(Ordering::Release);
-        self.count.store(plan.count as u64, Ordering::Relaxed);
+        let count = if plan.is_full() { FULL } else { plan.count as u64 };
+        self.count.store(count, Ordering::Relaxed);
         if !plan.is_full() {
             for (place, page) in self.pages.iter().zip(&plan.pages[..plan.count]) {
                 place.store(*page, Ordering::Relaxed);
@@ -114,10 +118,10 @@ impl Posted {
             return None;
         }
         let count = usize::try_from(self.count.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
-        if count > PAGES_MAX {
+        if count > FLUSH_PAGES_MAX {
             return None;
         }
-        let mut pages = [0; PAGES_MAX];
+        let mut pages = [0; FLUSH_PAGES_MAX];
         for (page, place) in pages.iter_mut().zip(&self.pages[..count]) {
             *page = place.load(Ordering::Relaxed);
         }
@@ -134,8 +138,10 @@ impl Posted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::CpuSet;
     use crate::page::PageCount;
     use crate::sim;
+    use crate::sim::SimMachine;
 
     fn range(first: u64, pages: u64) -> PageRange {
         let (offset, count) = (PageCount::from_pages(first), PageCount::from_pages(pages));
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_plan_names_pages_as_long_as_they_are_few() {
-        let mut plan = Plan::new();
+        let mut plan = Plan::new::<SimMachine>();
         assert!(plan.is_empty() && plan.kind() == FlushKind::None);
         plan.add(range(3, 30));
         plan.add(range(70, 3));
@@ -165,16 +171,45 @@ mod tests {
         assert!(plan.is_full());
     }
 
+    struct Flushless<const LIMIT: usize>;
+
+    #[expect(unsafe_code, reason = "the seam's traits are promises")]
+    // SAFETY: there is no translation.
+    unsafe impl<const LIMIT: usize> TlbControl for Flushless<LIMIT> {
+        const PAGES_MAX: usize = LIMIT;
+
+        fn flush_page(&self, _page: Page) {}
+
+        fn flush_all(&self) {}
+
+        fn interrupt(&self, _cpus: CpuSet) {}
+    }
+
+    #[test]
+    fn the_machine_limits_the_pages_of_a_plan() {
+        let full = |mut plan: Plan, pages| {
+            plan.add(range(0, pages));
+            (plan.kind(), posted(&plan).map(|pages| pages.len()))
+        };
+        let all = FLUSH_PAGES_MAX as u64;
+        assert_eq!(full(Plan::new::<Flushless<0>>(), 1), (FlushKind::Full, None));
+        assert_eq!(full(Plan::new::<Flushless<2>>(), 2), (FlushKind::Pages, Some(2)));
+        assert_eq!(full(Plan::new::<Flushless<2>>(), 3), (FlushKind::Full, None));
+        assert_eq!(full(Plan::new::<Flushless<64>>(), all), (FlushKind::Pages, Some(64)));
+        assert_eq!(full(Plan::new::<Flushless<64>>(), all + 1), (FlushKind::Full, None));
+        assert!(Plan::new::<Flushless<0>>().is_empty() && !Plan::new::<Flushless<0>>().is_full());
+    }
+
     #[test]
     fn a_large_leaf_is_one_page_of_a_plan() {
-        let mut plan = Plan::new();
+        let mut plan = Plan::new::<SimMachine>();
         plan.add_strides(range(512, 3 * 512), 512);
         assert_eq!(posted(&plan), Some(std::vec![512, 1024, 1536]));
     }
 
     #[test]
     fn a_plan_is_one_generations() {
-        let (posted, mut plan) = (Posted::new(), Plan::new());
+        let (posted, mut plan) = (Posted::new(), Plan::new::<SimMachine>());
         plan.add(range(0, 1));
         posted.post(3, &plan);
         assert!(posted.read(2).is_none() && posted.read(4).is_none());

@@ -18,7 +18,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(1): no flush, a flush of at most 33 pages, or a full flush.
+    /// O(1): no flush, a flush of at most
+    /// [`TlbControl::PAGES_MAX`](crate::TlbControl::PAGES_MAX) pages, or a full flush.
     pub fn acknowledge(&self) {
         self.core.machine.without_interrupts(|| {
             self.core.tlb.acknowledge(&self.core.machine, self.core.machine.current());
