@@ -77,6 +77,13 @@ pub enum AllocateError {
         /// The number of slots.
         limit: u32,
     },
+    /// The request needs a flush on other CPUs, and must not wait:
+    /// [`Request::nowait`](crate::Request::nowait), [`Resize::nowait`](crate::Resize::nowait). A
+    /// request that may wait could succeed.
+    WouldWait {
+        /// The number of pages that a flush would release.
+        pages_lazy: u64,
+    },
 }
 
 impl fmt::Display for AllocateError {
@@ -92,6 +99,9 @@ impl fmt::Display for AllocateError {
                 write!(f, "need {requested} at a multiple of {align}, largest gap {largest_gap}")
             }
             Self::RegionsExhausted { limit } => write!(f, "all {limit} region slots are taken"),
+            Self::WouldWait { pages_lazy } => {
+                write!(f, "must not wait for other CPUs, {pages_lazy} pages are lazy")
+            }
         }
     }
 }

@@ -61,6 +61,7 @@ pub struct Request {
     zeroed: bool,
     system: bool,
     reserve: bool,
+    nowait: bool,
     protection: Protection,
     huge: Huge,
     /// The NUMA node, and whether frames of other nodes are refused.
@@ -92,6 +93,7 @@ impl Request {
             zeroed: false,
             system: false,
             reserve: false,
+            nowait: false,
             protection: Protection::default(),
             huge: Huge::default(),
             node: None,
@@ -212,6 +214,27 @@ impl Request {
         self
     }
 
+    /// Excludes every wait for other CPUs: the request sends no interrupt and runs no shootdown. It
+    /// may take everything that is free or cached. If only a flush could release more, it fails
+    /// with [`AllocateError::WouldWait`](crate::AllocateError::WouldWait).
+    ///
+    /// # Context
+    ///
+    /// Atomic context: threads with interrupts or preemption off. Interrupt handlers may not
+    /// allocate, because they could have interrupted the holder of a lock of the crate. For the
+    /// same reason the caller holds no lock that an interrupt handler takes. The region is freed
+    /// outside, or by [`Region::into_raw`](crate::Region::into_raw) and
+    /// [`free_deferred`](crate::Vmalloc::free_deferred).
+    ///
+    /// # Source
+    ///
+    /// Linux's `GFP_NOWAIT`.
+    #[must_use]
+    pub fn nowait(mut self) -> Self {
+        self.nowait = true;
+        self
+    }
+
     /// Returns the number of pages of the region, without its guard page.
     #[must_use]
     #[inline]
@@ -242,6 +265,11 @@ impl Request {
     #[inline]
     pub(crate) fn may_take_reserve(&self) -> bool {
         self.reserve
+    }
+
+    #[inline]
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.nowait
     }
 
     #[inline]

@@ -250,6 +250,9 @@ fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> f
             write!(f, "NOVA need {requested} aligned to {align}, largest gap {largest_gap}")
         }
         AllocateError::RegionsExhausted { limit } => write!(f, "QUOTA regions all {limit} taken"),
+        AllocateError::WouldWait { pages_lazy } => {
+            write!(f, "NOMEM {pages_lazy} pages need a flush")
+        }
     }
 }
 

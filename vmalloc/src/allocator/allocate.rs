@@ -21,7 +21,11 @@ pub(super) fn allocate_slow<'v, M: Machine>(
     cpu: CpuId,
     request: &Request,
 ) -> Result<Region<'v, M>, AllocateError> {
-    let result = retry::retry(core, || reserve_and_commit(core, cpu, request));
+    let attempt = || reserve_and_commit(core, cpu, request);
+    let result = match request.may_wait() {
+        true => retry::retry(core, attempt),
+        false => retry::without_waiting(core, attempt),
+    };
     match result {
         Ok((id, range)) => {
             core.tally(cpu).allocated(range.count().get(), request.is_system());

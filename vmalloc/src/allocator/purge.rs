@@ -103,9 +103,14 @@ pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Pu
     let mut guard = core.tlb.lock(&core.machine);
     let purged = purge_in(core, cpu, &mut guard, reason, true);
     drop(guard);
-    core.frames.put(cpu, core.areas.drain(core.frames.buddy.metas()));
-    core.frames.drain();
+    drain(core);
     purged
+}
+
+/// Empties the pools of areas, the magazines and the pools of zeroed frames, without a flush.
+pub(super) fn drain<M: Machine>(core: &Core<M>) {
+    core.frames.put(core.machine.current(), core.areas.drain(core.frames.buddy.metas()));
+    core.frames.drain();
 }
 
 fn purge_in<M: Machine>(

@@ -59,12 +59,15 @@ fn change_size<M: Machine>(
         change::rebuild(core, change, change.old);
         return Ok(Resized::Same);
     }
-    if new < old {
+    if new < old && !target.nowait {
         return retry::retry(core, || shrink(core, change)).map_err(ResizeError::Allocate);
     }
     if new.bytes() > core.usable {
         let (requested, usable) = (target.bytes, core.usable);
         return Err(ResizeError::Allocate(AllocateError::TooBig { requested, usable }));
+    }
+    if target.nowait {
+        return resize_without_waiting(core, change, target);
     }
     let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
     let grow = || grow_in_place(core, change, is_zeroed);
@@ -89,6 +92,33 @@ fn change_size<M: Machine>(
     clear_slack(core, change, target);
     core.tally(change.cpu).grew(new.get() - old.get());
     Ok(result)
+}
+
+/// Grows a region in place. Every other change of its number of pages could wait for other CPUs.
+fn resize_without_waiting<M: Machine>(
+    core: &Core<M>,
+    change: &Change<'_>,
+    target: &Resize,
+) -> Result<Resized, ResizeError> {
+    let (old, new) = (change.old.count(), change.pages);
+    let would_wait = || ResizeError::Allocate(retry::would_wait(core));
+    if new < old {
+        return Err(would_wait());
+    }
+    let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
+    let grow = || grow_in_place(core, change, is_zeroed);
+    let mut is_grown = retry::without_waiting(core, grow).map_err(ResizeError::Allocate)?;
+    if !is_grown && core.areas.held().areas > 0 && !core.injector.has_fired() {
+        // The addresses behind the region may be in a pool.
+        purge::drain(core);
+        is_grown = retry::without_waiting(core, grow).map_err(ResizeError::Allocate)?;
+    }
+    if !is_grown {
+        return Err(would_wait());
+    }
+    clear_slack(core, change, target);
+    core.tally(change.cpu).grew(new.get() - old.get());
+    Ok(Resized::Grown)
 }
 
 /// Clears the bytes from the old size to the end of its last page, if added bytes must be zeros.

@@ -1,9 +1,10 @@
-//! Retries a failed allocation after a reclaim.
+//! Retries failed allocations: after a reclaim, or with cached memory only.
 
 use super::parts::Core;
 use super::purge;
 use crate::error::AllocateError;
 use crate::machine::Machine;
+use crate::region::lazy::LazyList;
 use crate::tlb::FlushReason;
 
 /// Returns whether a reclaim could release memory for a failed request. Returns `false` if an
@@ -30,4 +31,29 @@ pub(super) fn retry<M: Machine, R>(
         return attempt();
     }
     result
+}
+
+/// Runs `attempt`. If it fails, empties the caches and runs it once more. Sends no interrupt and
+/// waits for no CPU.
+///
+/// # Errors
+///
+/// The error of the last attempt, or [`AllocateError::WouldWait`] if a reclaim could release more.
+pub(super) fn without_waiting<M: Machine, R>(
+    core: &Core<M>,
+    attempt: impl Fn() -> Result<R, AllocateError>,
+) -> Result<R, AllocateError> {
+    let result = attempt();
+    let may_change = !matches!(result, Ok(_) | Err(AllocateError::TooBig { .. }));
+    if may_change && can_reclaim(core) {
+        purge::drain(core);
+        return attempt().map_err(|error| if can_reclaim(core) { would_wait(core) } else { error });
+    }
+    result
+}
+
+/// Returns the error of a request that needs a flush and must not wait.
+pub(super) fn would_wait<M: Machine>(core: &Core<M>) -> AllocateError {
+    let pages_lazy = core.lazies.iter().chain([&core.deferred]).map(LazyList::pages).sum();
+    AllocateError::WouldWait { pages_lazy }
 }

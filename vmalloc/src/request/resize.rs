@@ -52,6 +52,7 @@ pub struct Resize {
     pub(crate) bytes: u64,
     pub(crate) in_place: bool,
     pub(crate) copy: bool,
+    pub(crate) nowait: bool,
     /// Whether added pages must contain zeros; `None` means as at the allocation.
     pub(crate) zeroed: Option<bool>,
 }
@@ -60,7 +61,7 @@ impl Resize {
     /// Creates a request for a new size of `bytes` bytes, rounded up to whole pages.
     #[must_use]
     pub fn to(bytes: u64) -> Self {
-        Self { bytes, in_place: false, copy: false, zeroed: None }
+        Self { bytes, in_place: false, copy: false, nowait: false, zeroed: None }
     }
 
     /// Excludes a move. If the addresses behind the region are not free, the resize fails with
@@ -68,6 +69,16 @@ impl Resize {
     #[must_use]
     pub fn in_place(mut self) -> Self {
         self.in_place = true;
+        self
+    }
+
+    /// Excludes every wait for other CPUs, as [`Request::nowait`](crate::Request::nowait) does, and
+    /// in the same context. Only growth in place is possible then. A shrink and a move need a
+    /// flush, so they fail with
+    /// [`AllocateError::WouldWait`](crate::AllocateError::WouldWait).
+    #[must_use]
+    pub fn nowait(mut self) -> Self {
+        self.nowait = true;
         self
     }
 

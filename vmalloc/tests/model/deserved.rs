@@ -63,6 +63,7 @@ impl World<'_> {
             AllocateError::RegionsExhausted { limit } => {
                 assert_eq!(self.held.len(), limit as usize, "{error}");
             }
+            AllocateError::WouldWait { .. } => panic!("{error}: the request may wait"),
         }
     }
 }

@@ -31,7 +31,8 @@ impl Failure {
             Self::Allocate(
                 AllocateError::FramesExhausted { .. }
                 | AllocateError::WindowExhausted { .. }
-                | AllocateError::RegionsExhausted { .. },
+                | AllocateError::RegionsExhausted { .. }
+                | AllocateError::WouldWait { .. },
                 _,
             )
             | Self::MustMove(_)
