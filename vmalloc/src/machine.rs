@@ -179,6 +179,8 @@ pub unsafe trait TlbControl {
 /// 2. no interrupt of [`TlbControl::interrupt`] is handled on a CPU inside
 ///    [`without_interrupts`](Self::without_interrupts), and the code inside is neither preempted nor
 ///    moved to another CPU.
+///
+/// The crate is sound without [`disable_preemption`](Self::disable_preemption), which serves speed.
 pub unsafe trait Cpus {
     /// Whether code is never preempted or moved to another CPU, and interrupt handlers call no
     /// method of the crate except [`Vmalloc::acknowledge`](crate::Vmalloc::acknowledge). If so, the
@@ -207,6 +209,21 @@ pub unsafe trait Cpus {
     where
         Self: Sized;
 
+    /// Keeps the current thread on its CPU until
+    /// [`enable_preemption`](Self::enable_preemption). The fast paths of allocation and free call
+    /// both around the steps that use the lists of a CPU and their locks, so that no thread is
+    /// preempted while others spin for its lock. They call neither while they wait for other CPUs
+    /// or purge.
+    ///
+    /// Calls may be nested. The default has no effect: for machines without preemption, or whose
+    /// callers disable it.
+    #[inline(always)]
+    fn disable_preemption(&self) {}
+
+    /// Ends the effect of the last [`disable_preemption`](Self::disable_preemption) on this CPU.
+    #[inline(always)]
+    fn enable_preemption(&self) {}
+
     /// Waits for a short time for other CPUs. `cpus` are those that have not acknowledged the
     /// shootdown yet, and `turn` counts these calls for one shootdown, from 0. Returns `false` when
     /// the time limit of the shootdown is exceeded, which should be about one second: all of `cpus`
@@ -219,6 +236,25 @@ pub unsafe trait Cpus {
     ///
     /// At most one CPU at a time is in this method.
     fn wait(&self, cpus: CpuSet, turn: u64, handler: &dyn Fn()) -> bool;
+}
+
+/// Keeps the current thread on its CPU while the value exists.
+#[must_use]
+pub(crate) struct PreemptionGuard<'m, M: Cpus>(&'m M);
+
+impl<'m, M: Cpus> PreemptionGuard<'m, M> {
+    #[inline(always)]
+    pub(crate) fn new(machine: &'m M) -> Self {
+        machine.disable_preemption();
+        Self(machine)
+    }
+}
+
+impl<M: Cpus> Drop for PreemptionGuard<'_, M> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.enable_preemption();
+    }
 }
 
 /// Everything that the crate needs from the hardware.

@@ -235,3 +235,22 @@ fn the_lazy_pages_of_all_cpus_together_have_one_limit() {
     let (purges, most) = (vm.stats().purges, 20_000 * 2 * 8 / (3 * limit));
     assert!((30..=most).contains(&purges), "{purges} purges, at most {most}");
 }
+
+#[test]
+fn fast_paths_disable_preemption_and_enable_it_before_they_wait() {
+    let vm = machine(2);
+    let guards = || vm.machine().preemption_guards();
+    let before = guards();
+    let region = vm.vmalloc(PAGE_BYTES).unwrap();
+    assert!(guards() > before);
+    let before = guards();
+    drop(region);
+    assert!(guards() > before);
+    // The machine asserts in each wait that preemption is enabled.
+    let before = vm.stats().purges;
+    for pages in (1..=5).cycle().take(200) {
+        drop(vm.vmalloc(pages * PAGE_BYTES).unwrap());
+        assert!(vm.machine().is_preemptible());
+    }
+    assert!(vm.stats().purges > before);
+}

@@ -13,7 +13,7 @@ use super::reserve;
 use crate::error::{AllocateError, VmallocError};
 use crate::frame::{FrameChain, FrameIndex};
 use crate::id::RegionId;
-use crate::machine::{CpuId, Machine};
+use crate::machine::{CpuId, Machine, PreemptionGuard};
 use crate::page::{PageCount, PageRange};
 use crate::paging::span::Span;
 use crate::paging::{Entry, Mapping, NotPinned, Pinned};
@@ -36,8 +36,11 @@ pub(super) fn allocate<'v, M: Machine>(
     core: &'v Core<M>,
     request: &Request,
 ) -> Result<Region<'v, M>, AllocateError> {
+    let guard = PreemptionGuard::new(&core.machine);
     let cpu = core.machine.current();
-    match reuse_pooled(core, cpu, request) {
+    let found = reuse_pooled(core, cpu, request);
+    drop(guard);
+    match found {
         Some(region) => Ok(region),
         None => allocate_slow(core, cpu, request),
     }
@@ -67,8 +70,10 @@ pub(super) fn reuse_backed<M: Machine>(
     if !can_use_fast_path(core, count) {
         return vmalloc_slow(core, bytes);
     }
+    let guard = PreemptionGuard::new(&core.machine);
     let (cpu, pages) = (core.machine.current(), count.get());
     let Some((slot, record, frame)) = core.areas.take_backed(cpu, pages + 1) else {
+        drop(guard);
         return vmalloc_slow(core, bytes);
     };
     // The slot of an area in a pool has the addresses of the new region.
@@ -77,7 +82,10 @@ pub(super) fn reuse_backed<M: Machine>(
     let span = Span::within_one(range);
     let leaf = match core.tables.pin_span(&core.machine, frames, record.leaf(), &span, slot) {
         Ok(leaf) => leaf,
-        Err(why) => return put_back_and_allocate(core, cpu, slot, why, bytes),
+        Err(why) => {
+            drop(guard);
+            return put_back_and_allocate(core, cpu, slot, why, bytes);
+        }
     };
     record.build_again(pages, bytes, leaf.leaf());
     let mapping = Mapping { rights: Entry::rights(Protection::default()), slot };
@@ -98,12 +106,14 @@ fn put_back_and_allocate<M: Machine>(
     why: NotPinned,
     bytes: u64,
 ) -> Result<Region<'_, M>, VmallocError> {
+    let guard = PreemptionGuard::new(&core.machine);
     let record = core.slots().slot(slot);
     if let NotPinned::Moved = why {
         let pages = record.range().count().get();
         core.tables.unpin(&core.machine, &core.frames.buddy, record.leaf(), pages);
     }
     put_back(core, cpu, slot, record.rested());
+    drop(guard);
     vmalloc_slow(core, bytes)
 }
 

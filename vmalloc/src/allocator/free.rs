@@ -7,7 +7,7 @@ use super::{locate, lookup, purge, unmap};
 use crate::error::RegionError;
 use crate::frame::FrameIndex;
 use crate::id::RegionId;
-use crate::machine::{CpuId, Machine};
+use crate::machine::{CpuId, Machine, PreemptionGuard};
 use crate::paging::span::Span;
 use crate::region::slot::Slot;
 use crate::region::stage::Stage;
@@ -51,25 +51,31 @@ pub(super) fn by_owner<M: Machine>(core: &Core<M>, id: RegionId) {
 /// fast path saves no register across a call.
 #[inline(always)]
 fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
+    let guard = PreemptionGuard::new(&core.machine);
     let cpu = core.machine.current();
     let leaf = record.leaf();
     let (extent, is_noted) = (record.extent(), leaf != FrameIndex::NONE && record.has_frames());
     let is_short = extent.is_plain() && is_noted;
     if !is_short || core.switches.free_otherwise() {
+        drop(guard);
         return free_pages(core, cpu, id.slot());
     }
     let (pages, span) = (extent.pages(), Span::within_one(record.range()));
     core.tally(cpu).freed_plain::<M>(pages);
     core.tables.wipe_span(&core.machine, &core.frames.buddy, &span, leaf);
     let list = core.lazy(cpu);
-    if list.push_record(id.slot(), record, pages + 1) > list.limit() {
+    let is_above = list.push_record(id.slot(), record, pages + 1) > list.limit();
+    drop(guard);
+    if is_above {
         purge::purge_after_free(core);
     }
 }
 
 #[inline(never)]
 fn free_pages<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) {
+    let guard = PreemptionGuard::new(&core.machine);
     let frames = unmap::unmap(core, cpu, slot);
+    drop(guard);
     purge::retire(core, cpu, slot, frames);
 }
 

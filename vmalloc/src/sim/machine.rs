@@ -76,6 +76,8 @@ pub struct SimMachine {
 
 std::thread_local! {
     static CPU: Cell<Option<u32>> = const { Cell::new(None) };
+    static PREEMPTION_DISABLED: Cell<u32> = const { Cell::new(0) };
+    static PREEMPTION_GUARDS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The value that stands for no CPU.
@@ -186,6 +188,18 @@ impl SimMachine {
     /// after 100 turns, or if the CPUs are threads, when all other CPUs have answered.
     pub fn deafen(&self, cpu: Option<CpuId>) {
         self.deaf.store(cpu.map_or(NOBODY, |cpu| cpu.0), Ordering::SeqCst);
+    }
+
+    /// Returns whether the calling thread may be preempted.
+    #[must_use]
+    pub fn is_preemptible(&self) -> bool {
+        PREEMPTION_DISABLED.get() == 0
+    }
+
+    /// Returns the number of times that the calling thread has disabled preemption.
+    #[must_use]
+    pub fn preemption_guards(&self) -> u64 {
+        PREEMPTION_GUARDS.get()
     }
 
     /// Returns whether an interrupt to a CPU is not yet handled.
@@ -381,7 +395,18 @@ unsafe impl Cpus for SimMachine {
         work()
     }
 
+    fn disable_preemption(&self) {
+        PREEMPTION_DISABLED.set(PREEMPTION_DISABLED.get() + 1);
+        PREEMPTION_GUARDS.set(PREEMPTION_GUARDS.get() + 1);
+    }
+
+    fn enable_preemption(&self) {
+        let depth = PREEMPTION_DISABLED.get().checked_sub(1);
+        PREEMPTION_DISABLED.set(depth.expect("preemption is disabled"));
+    }
+
     fn wait(&self, cpus: CpuSet, turn: u64, handler: &dyn Fn()) -> bool {
+        assert!(self.is_preemptible(), "a thread waits for {cpus:?} with preemption disabled");
         if self.threads.load(Ordering::SeqCst) {
             std::thread::yield_now();
             return cpus.iter().any(|cpu| cpu.0 != self.deaf.load(Ordering::SeqCst));

@@ -14,6 +14,7 @@ impl World<'_> {
     /// Checks every invariant. If `all` is set, checks the contents of every region, or else of one
     /// region.
     pub(super) fn verify(&self, all: bool) {
+        assert!(self.vm.machine().is_preemptible());
         let audit = self.vm.check();
         let violations: Vec<_> = audit.violations().map(|v| v.to_string()).collect();
         assert!(audit.is_sound(), "{violations:?}");
