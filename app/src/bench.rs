@@ -9,6 +9,7 @@
 //! The names, masks and workloads of Linux's `lib/test_vmalloc.c`.
 
 mod cpu_run;
+mod first_bytes;
 mod held;
 mod plan;
 mod round;

@@ -13,6 +13,7 @@ mod failed_check;
 mod faults;
 mod fixture;
 mod kinds;
+mod memory;
 mod nodes;
 mod protection;
 mod readers;

@@ -28,7 +28,7 @@ mod shutdown;
 mod state;
 
 use smoltcp::time::Instant;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::buffers::Buffers;
 use crate::net::{Counts, Nic, Port};
@@ -43,7 +43,7 @@ pub use state::{Server, Turn, clients_for};
 /// makes the loop idle after every request, and must not pay for a flush each time.
 const IDLE_PAUSE_US: u64 = 10_000;
 
-impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> Server<N, M, B> {
     /// Runs one turn at the time `now_us`, in microseconds since boot. `now_us` must never be less
     /// than in the turn before.
     pub fn turn(&mut self, now_us: u64) -> Turn {

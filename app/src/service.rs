@@ -58,7 +58,7 @@ pub use workers::{Budget, Submit};
 use core::net::SocketAddrV4;
 
 use runtime_config::cmdline::Config;
-use vmalloc::{Machine, Vmalloc};
+use vmalloc::{Access, Vmalloc};
 
 use crate::bench::RunOnAll;
 use crate::buffers::{Buffers, Shortage};
@@ -68,12 +68,12 @@ use parts::Parts;
 
 /// Serves the requests of all connections. The value lives until the machine is powered off.
 #[derive(Debug)]
-pub struct Service<M: Machine + 'static> {
+pub struct Service<M: Access + 'static> {
     parts: Parts<M>,
     housekeeping: Housekeeping,
 }
 
-impl<M: Machine> Service<M> {
+impl<M: Access> Service<M> {
     /// Allocates all memory that the service will ever need.
     ///
     /// # Errors

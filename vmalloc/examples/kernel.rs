@@ -1,4 +1,4 @@
-//! The part of a kernel that uses the crate: the four traits on hardware, and the places where the
+//! The part of a kernel that uses the crate: the traits on hardware, and the places where the
 //! methods are called.
 //!
 //! The code from [`ToyMachine`] to [`demonstrate`] is the part of a small x86_64 kernel. It is
@@ -126,50 +126,39 @@ fn answer(start: VirtAddr, bytes: usize, left: usize, kind: AccessKind) -> Resul
     Err(Fault { address: VirtAddr::new_truncate(start.as_u64().wrapping_add(done)), kind })
 }
 
-fn is_in_window(address: VirtAddr, bytes: u64) -> bool {
-    let offset = address.as_u64().wrapping_sub(WINDOW);
-    offset < WINDOW_PAGES * 4096 && bytes <= WINDOW_PAGES * 4096 - offset
-}
-
 // SAFETY: plain accesses at the given addresses, translated by the CPU. CR3 holds `root` or a table
 // with the same entries for the window. An access that faults is in the exception table.
 unsafe impl Access for ToyMachine {
-    fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
-        // SAFETY: only `bytes` are written.
+    unsafe fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
+        // SAFETY: only `bytes` are written, and the caller may read the rest.
         let left = unsafe { copy_until_fault(bytes.as_mut_ptr(), address.as_ptr(), bytes.len()) };
         answer(address, bytes.len(), left, AccessKind::Read)
     }
 
-    fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        // Any code that has a `Vmalloc` may call this, so it must not write to the memory of the
-        // kernel.
-        if !is_in_window(address, bytes.len() as u64) {
-            return Err(Fault { address, kind: AccessKind::Write });
-        }
-        // SAFETY: the bytes lie in the window, where this kernel keeps no Rust object.
+    unsafe fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
+        // SAFETY: the caller may change the bytes.
         let left = unsafe { copy_until_fault(address.as_mut_ptr(), bytes.as_ptr(), bytes.len()) };
         answer(address, bytes.len(), left, AccessKind::Write)
     }
 
-    fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+    unsafe fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
         let page = [byte; 4096];
         let mut done = 0;
         while done < length {
             let count = usize::try_from(length - done).unwrap_or(4096).min(4096);
-            self.write(address + done, &page[..count])?;
+            // SAFETY: as for the whole.
+            unsafe { self.write(address + done, &page[..count]) }?;
             done += count as u64;
         }
         Ok(())
     }
 
-    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
+    unsafe fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
         let is_allowed = match kind {
-            AccessKind::Read => return self.read(address, &mut [0]),
-            // SAFETY: the byte lies in the window, where this kernel keeps no Rust object.
-            AccessKind::Write if is_in_window(address, 1) => unsafe {
-                touch_until_fault(address.as_mut_ptr()) == 0
-            },
-            AccessKind::Write => false,
+            // SAFETY: the caller may read the byte.
+            AccessKind::Read => return unsafe { self.read(address, &mut [0]) },
+            // SAFETY: the caller may write the byte, and an atomic addition of 0 changes no byte.
+            AccessKind::Write => unsafe { touch_until_fault(address.as_mut_ptr()) == 0 },
             AccessKind::Execute => self.may_execute(address.as_u64()),
         };
         if is_allowed { Ok(()) } else { Err(Fault { address, kind }) }
@@ -258,7 +247,9 @@ unsafe impl Cpus for ToyMachine {
     }
 }
 
-impl Machine for ToyMachine {
+// SAFETY: every root of this kernel shares the level-4 entries of the window with `root`, which only
+// the crate changes.
+unsafe impl Machine for ToyMachine {
     fn root(&self) -> Frame {
         self.root
     }
@@ -380,13 +371,15 @@ fn on_page_fault(vm: &Vmalloc<ToyMachine>, error_code: u64, instruction: &mut u6
 fn log(_line: core::fmt::Arguments<'_>) {}
 
 /// Demonstrates the crate as kernel code would use it, on any machine.
-fn demonstrate<M: Machine>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error::Error>> {
+fn demonstrate<M: Access>(vm: &Vmalloc<M>) -> Result<String, Box<dyn std::error::Error>> {
     let stack = vm.vmalloc(16 << 10)?;
     let guard = stack.address() + stack.bytes();
-    assert!(vm.machine().probe(guard, AccessKind::Write).is_err(), "the guard faults");
+    // SAFETY: the guard page is not mapped.
+    let probed = unsafe { vm.machine().probe(guard, AccessKind::Write) };
+    assert!(probed.is_err(), "the guard faults");
     let log = vm.vzalloc(10_000)?;
-    vm.machine()
-        .write(log.address(), b"written through the mapping")
+    // SAFETY: `log` owns the bytes, and no reference points to them.
+    unsafe { vm.machine().write(log.address(), b"written through the mapping") }
         .map_err(|f| format!("{f:?}"))?;
     drop(stack);
 

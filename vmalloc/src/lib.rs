@@ -6,8 +6,8 @@
 //! them. [`Vmalloc::vfree`] unmaps a region. Its addresses and frames are not used again before
 //! every CPU has flushed its TLB.
 //!
-//! The kernel implements four small traits, joined in [`Machine`]: access to frames, access to
-//! mapped memory, TLB flushes, and the CPUs. The crate needs no allocator, no threads and no clock.
+//! The kernel implements three small traits, joined in [`Machine`]: access to frames, TLB flushes, and
+//! the CPUs. The crate needs no allocator, no threads and no clock.
 //! `PORTING.md` lists the duties of a kernel, `DESIGN.md` explains the design.
 //!
 //! # A first region
@@ -17,7 +17,7 @@
 //! differs.
 //!
 //! ```
-//! use vmalloc::{sim, Access, SiteKind};
+//! use vmalloc::{sim, SiteKind};
 //!
 //! // 256 frames, one CPU, a window of 1024 pages; as many regions as frames, and no reserve.
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
@@ -73,7 +73,7 @@
 //! unchanged.
 //!
 //! ```
-//! use vmalloc::{sim, Access, Resize, Resized};
+//! use vmalloc::{sim, Resize, Resized};
 //!
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
 //! let mut region = vm.vzalloc(4_096)?;
@@ -97,7 +97,7 @@
 //! written first and made executable afterwards. [`Protection::None`] keeps the contents.
 //!
 //! ```
-//! use vmalloc::{sim, Access, AccessKind, Protection};
+//! use vmalloc::{sim, AccessKind, Protection};
 //!
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
 //! let code = vm.vmalloc(4_096)?;
@@ -125,7 +125,7 @@
 //! page tables are freed.
 //!
 //! ```
-//! use vmalloc::{sim, Access, AccessKind, CpuId};
+//! use vmalloc::{sim, AccessKind, CpuId};
 //!
 //! let vm = sim::SimMachine::new(256, 2).set_up(sim::window(1024), 0, 0)?;
 //! let on = |cpu| vm.machine().on(CpuId(cpu));

@@ -1,5 +1,5 @@
-//! The interface between the crate and the hardware: four traits, and [`Machine`], which combines
-//! them.
+//! The interface between the crate and the hardware: three traits, and [`Machine`], which combines
+//! them. [`Access`] is a fifth trait, for services, that the crate itself does not use.
 //!
 //! A kernel implements these traits once; the feature [`sim`](crate#features) implements them on
 //! the host. Methods take `&self`, because all CPUs share one machine. The crate needs no
@@ -78,53 +78,30 @@ pub unsafe trait PhysicalMemory {
         zero_frame(self.pointer(frame));
     }
 
+    /// Copies the contents of the frame `from` to the frame `to`. A machine overrides this if it has
+    /// a faster way.
+    ///
+    /// # Safety
+    ///
+    /// The caller may read `from` and owns the contents of `to`. The frames are distinct, and
+    /// [`pointer`](Self::pointer) accepts both.
+    unsafe fn copy(&self, from: Frame, to: Frame) {
+        let (from, to) = (self.pointer(from).cast::<u64>(), self.pointer(to).cast::<u64>());
+        // SAFETY: `pointer` promises 4096 bytes at each pointer, and distinct frames do not overlap.
+        unsafe { to.copy_from_nonoverlapping(from, FRAME_WORDS) };
+    }
+
     /// Reports that a frame is free again. `zeroed` tells whether the frame contains only zeros. A
     /// machine for debugging can fill other frames with a poison value. Called only if
     /// [`RETIRES`](Self::RETIRES) is true.
-    fn retire(&self, frame: Frame, zeroed: bool) {
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the contents of the frame, no CPU can reach the frame by an address of the
+    /// window, and the contents are zeros if `zeroed` is set.
+    unsafe fn retire(&self, frame: Frame, zeroed: bool) {
         let _ = (frame, zeroed);
     }
-}
-
-/// Reads and writes mapped memory through the translations of the current CPU, and recovers from
-/// page faults.
-///
-/// The crate itself does not call this trait. It is for kernel code that accesses regions by
-/// address, and for tests.
-///
-/// # Safety
-///
-/// An implementor guarantees that the accesses are translated by the page tables below
-/// [`Machine::root`] and touch only the given addresses, and that an access that faults returns
-/// [`Fault`], after which the kernel continues.
-pub unsafe trait Access {
-    /// Copies `bytes.len()` bytes from `address`.
-    ///
-    /// # Errors
-    ///
-    /// The first address that faulted. The bytes before it have been copied.
-    fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault>;
-
-    /// Copies `bytes` to `address`.
-    ///
-    /// # Errors
-    ///
-    /// The first address that faulted. The bytes before it have been written.
-    fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault>;
-
-    /// Sets `length` bytes from `address` to `byte`.
-    ///
-    /// # Errors
-    ///
-    /// The first address that faulted. The bytes before it have been written.
-    fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault>;
-
-    /// Attempts one access without changing memory: a read of one byte, or an atomic addition of 0.
-    ///
-    /// # Errors
-    ///
-    /// The fault of the access.
-    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault>;
 }
 
 /// Invalidates translations of the current CPU, and interrupts other CPUs.
@@ -258,10 +235,77 @@ impl<M: Cpus> Drop for PreemptionGuard<'_, M> {
 }
 
 /// Everything that the crate needs from the hardware.
-pub trait Machine: PhysicalMemory + Access + TlbControl + Cpus {
-    /// Returns the level-4 table in which the crate links the tables of the window. A CPU that uses
-    /// another level-4 table has the same entries for the window.
+///
+/// # Safety
+///
+/// An implementor guarantees that [`root`](Self::root) always returns the same frame, that the frame
+/// is a level-4 table of the format that the CPUs use, and that no other code changes the entries
+/// for the window after set-up. A CPU that uses another level-4 table has the same entries for the
+/// window.
+pub unsafe trait Machine: PhysicalMemory + TlbControl + Cpus {
+    /// Returns the level-4 table in which the crate links the tables of the window.
     fn root(&self) -> Frame;
+}
+
+/// Reads and writes mapped memory through the translations of the current CPU, and recovers from
+/// page faults.
+///
+/// The crate does not need this trait. It is for services that access regions by address.
+///
+/// # Safety
+///
+/// An implementor guarantees that the accesses are translated by the page tables below
+/// [`Machine::root`] and touch only the given addresses, that an access that faults returns
+/// [`Fault`], after which the kernel continues, and that accesses by this trait may overlap on
+/// several CPUs: the bytes of such accesses mix, without any other effect.
+pub unsafe trait Access: Machine {
+    /// Copies `bytes.len()` bytes from `address`.
+    ///
+    /// # Errors
+    ///
+    /// The first address that faulted. The bytes before it have been copied.
+    ///
+    /// # Safety
+    ///
+    /// Each of the bytes that is mapped is memory that the caller may read, not a register of a
+    /// device, and no code writes to it during the call by other means than this trait.
+    unsafe fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault>;
+
+    /// Copies `bytes` to `address`.
+    ///
+    /// # Errors
+    ///
+    /// The first address that faulted. The bytes before it have been written.
+    ///
+    /// # Safety
+    ///
+    /// Each of the bytes that is mapped writable is memory that the caller may change, not a
+    /// register of a device. No reference points to it, and no code accesses it during the call by
+    /// other means than this trait.
+    unsafe fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault>;
+
+    /// Sets `length` bytes from `address` to `byte`.
+    ///
+    /// # Errors
+    ///
+    /// The first address that faulted. The bytes before it have been written.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write).
+    unsafe fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault>;
+
+    /// Attempts one access without changing memory: a read of one byte, or an atomic addition of 0.
+    ///
+    /// # Errors
+    ///
+    /// The fault of the access.
+    ///
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read), or as for [`write`](Self::write) if `kind` is
+    /// [`AccessKind::Write`], but the bytes keep their values, so references to them may exist.
+    unsafe fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault>;
 }
 
 /// Clears a frame word by word, which is the fastest loop if `rep stosb` is slow.

@@ -5,7 +5,7 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::machine::{PhysicalMemory, zero_frame};
 use crate::page::{Frame, PAGE_BYTES};
@@ -27,8 +27,9 @@ pub(crate) fn clear_part<P: PhysicalMemory>(memory: &P, frame: Frame, part: core
         let offset = usize::try_from(offset.min(PAGE_BYTES - 1)).unwrap_or(0);
         // SAFETY: the offset lies in the 4096 bytes of the frame.
         let byte = unsafe { base.add(offset) };
-        // SAFETY: `PhysicalMemory::pointer` guarantees that the byte is writable.
-        unsafe { byte.write(0) };
+        // SAFETY: `PhysicalMemory::pointer` guarantees that the byte is writable. The store is
+        // atomic, because another CPU may access the region during a resize.
+        unsafe { byte.cast::<AtomicU8>().as_ref() }.store(0, Ordering::Relaxed);
     }
 }
 
@@ -162,10 +163,14 @@ pub(crate) fn numbers<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU3
 
 /// Copies the contents of a frame that the caller may read to a frame that the crate has taken.
 pub(crate) fn copy<P: PhysicalMemory>(memory: &P, from: Frame, to: Frame) {
-    let (from, to) = (memory.pointer(from).cast::<u64>(), memory.pointer(to).cast::<u64>());
-    // SAFETY: `PhysicalMemory::pointer` guarantees 4096 bytes at each pointer, and distinct frames
-    // do not overlap.
-    unsafe { to.copy_from_nonoverlapping(from, WORDS) };
+    // SAFETY: the caller owns the region that `from` is mapped in, and has taken `to` for it.
+    unsafe { memory.copy(from, to) };
+}
+
+/// Reports to the machine that a frame is free again, and whether it contains only zeros.
+pub(crate) fn retire<P: PhysicalMemory>(memory: &P, frame: Frame, zeroed: bool) {
+    // SAFETY: the caller has the frame in a chain of free frames, which exists only after the flush.
+    unsafe { memory.retire(frame, zeroed) };
 }
 
 /// Makes a static string from its address and length.

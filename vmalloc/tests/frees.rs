@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, CpuId, Cpus, PAGE_BYTES, Protection, Region, RegionError, RegionId, Resize,
+    AccessKind, CpuId, Cpus, PAGE_BYTES, Protection, Region, RegionError, RegionId, Resize,
     ResizeError, Vmalloc,
 };
 

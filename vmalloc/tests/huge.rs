@@ -8,8 +8,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, RegionId,
-    Request, RequestError, Reservation, Resize, Resized, Vmalloc,
+    AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, RegionId, Request,
+    RequestError, Reservation, Resize, Resized, Vmalloc,
 };
 use x86_64::VirtAddr;
 

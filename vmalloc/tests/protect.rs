@@ -3,8 +3,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, CpuId, FaultVerdict, PAGE_BYTES, Protection, RegionError, Request,
-    SiteKind, Vmalloc,
+    AccessKind, CpuId, FaultVerdict, PAGE_BYTES, Protection, RegionError, Request, SiteKind,
+    Vmalloc,
 };
 
 const KINDS: [AccessKind; 3] = [AccessKind::Read, AccessKind::Write, AccessKind::Execute];

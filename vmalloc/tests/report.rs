@@ -2,8 +2,7 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, Cursor, PageCount, Protection, RegionError, RegionState, Request, SiteKind,
-    Vmalloc,
+    AccessKind, Cursor, PageCount, Protection, RegionError, RegionState, Request, SiteKind, Vmalloc,
 };
 
 fn machine() -> Vmalloc<SimMachine> {

@@ -7,8 +7,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, CpuId, PAGE_BYTES, Page, PageCount, ReallocMode, Region,
-    RegionId, Request, Reservation, Resize, ResizeError, Resized, SiteKind, Vmalloc,
+    AccessKind, AllocateError, CpuId, PAGE_BYTES, Page, PageCount, ReallocMode, Region, RegionId,
+    Request, Reservation, Resize, ResizeError, Resized, SiteKind, Vmalloc,
 };
 use x86_64::VirtAddr;
 

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, CpuId, PAGE_BYTES, PoolMode, Protection, Region, RegionId, ResizeError,
-    Vmalloc,
+    AccessKind, CpuId, PAGE_BYTES, PoolMode, Protection, Region, RegionId, ResizeError, Vmalloc,
 };
 use x86_64::VirtAddr;
 

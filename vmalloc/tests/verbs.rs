@@ -4,9 +4,9 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    Access, AccessKind, AllocateError, CpuId, FlushKind, FlushMode, Frame, PAGE_BYTES,
-    PhysicalMemory, PoolMode, Protection, RegionError, Request, RequestError, Reservation,
-    SiteKind, Stats, Vmalloc,
+    AccessKind, AllocateError, CpuId, FlushKind, FlushMode, Frame, PAGE_BYTES, PhysicalMemory,
+    PoolMode, Protection, RegionError, Request, RequestError, Reservation, SiteKind, Stats,
+    Vmalloc,
 };
 use x86_64::VirtAddr;
 

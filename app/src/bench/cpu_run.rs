@@ -1,7 +1,8 @@
 //! The run of a workload on one CPU: its random numbers, its timed loop and its result.
 
-use vmalloc::{Machine, PAGE_BYTES, Region, Vmalloc};
+use vmalloc::{Access, PAGE_BYTES, Region, Vmalloc};
 
+use super::first_bytes;
 use super::plan::{CpuResult, Plan};
 
 /// Number of loops between two readings of the clock, which keeps the cost of the readings small.
@@ -20,7 +21,7 @@ impl<E: core::error::Error> From<E> for StepFailed {
 }
 
 /// The run of a workload on one CPU.
-pub(super) struct CpuRun<M: Machine + 'static> {
+pub(super) struct CpuRun<M: Access + 'static> {
     pub(super) vm: &'static Vmalloc<M>,
     pub(super) plan: Plan,
     /// Number of frames that were free before the round.
@@ -29,7 +30,7 @@ pub(super) struct CpuRun<M: Machine + 'static> {
     pub(super) result: CpuResult,
 }
 
-impl<M: Machine> CpuRun<M> {
+impl<M: Access> CpuRun<M> {
     pub(super) fn new(vm: &'static Vmalloc<M>, plan: Plan, free: u64, cpu: u64) -> Self {
         let result = CpuResult { scale: 100, ..CpuResult::default() };
         Self { vm, plan, free, random: cpu + 1, result }
@@ -70,6 +71,6 @@ impl<M: Machine> CpuRun<M> {
     }
 
     pub(super) fn write(&self, region: &Region<'_, M>, byte: u8) -> StepResult {
-        self.vm.machine().write(region.address(), &[byte]).map_err(|_fault| StepFailed)
+        if first_bytes::write(self.vm, region, &[byte]) { Ok(()) } else { Err(StepFailed) }
     }
 }

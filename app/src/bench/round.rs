@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
-use vmalloc::{Machine, Vmalloc};
+use vmalloc::{Access, Vmalloc};
 
 use super::cpu_run::CpuRun;
 use super::plan::{CpuResult, Plan};
@@ -15,11 +15,7 @@ use super::workloads::WORKLOADS;
 pub type RunOnAll<M> = fn(vm: &'static Vmalloc<M>, cpus: u32, work: fn(&'static Vmalloc<M>, usize));
 
 /// The [`RunOnAll`] for a machine with a single CPU.
-pub fn alone<M: Machine>(
-    vm: &'static Vmalloc<M>,
-    _cpus: u32,
-    work: fn(&'static Vmalloc<M>, usize),
-) {
+pub fn alone<M: Access>(vm: &'static Vmalloc<M>, _cpus: u32, work: fn(&'static Vmalloc<M>, usize)) {
     work(vm, 0);
 }
 
@@ -35,7 +31,7 @@ const READY_US: u64 = 1_000_000;
 
 /// Runs the workload of `plan` on its CPUs, and returns the result of each CPU. Returns `None` if another round is
 /// running.
-pub fn run<M: Machine>(
+pub fn run<M: Access>(
     vm: &'static Vmalloc<M>,
     run_on_all: RunOnAll<M>,
     plan: Plan,
@@ -56,7 +52,7 @@ pub fn run<M: Machine>(
 }
 
 /// Waits until all CPUs of the round have arrived, and then runs the workload on this CPU.
-fn run_on_cpu<M: Machine>(vm: &'static Vmalloc<M>, cpu: usize) {
+fn run_on_cpu<M: Access>(vm: &'static Vmalloc<M>, cpu: usize) {
     let Some((plan, free)) = *PLAN.lock() else { return };
     let start_us = (plan.clock)();
     READY.fetch_add(1, Ordering::AcqRel);

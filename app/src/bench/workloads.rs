@@ -5,7 +5,7 @@ mod crowd;
 mod map;
 mod pairs;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::cpu_run::CpuRun;
 
@@ -60,7 +60,7 @@ pub const WORKLOADS: [Workload; 13] = [
 
 impl Workload {
     /// Runs the workload on this CPU and stores the result in `run`.
-    pub(super) fn run<M: Machine>(self, run: &mut CpuRun<M>) {
+    pub(super) fn run<M: Access>(self, run: &mut CpuRun<M>) {
         let result = match self.kind {
             WorkloadKind::FixSize => {
                 let pages = run.plan.pages;

@@ -89,26 +89,6 @@ unsafe impl PhysicalMemory for PcMachine {
     }
 }
 
-// SAFETY: plain loads and stores at the given addresses, translated by the tables below CR3, which is
-// `root`. Each instruction is in the exception table, so a fault returns an error.
-unsafe impl Access for PcMachine {
-    fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
-        reach::read(address, bytes)
-    }
-
-    fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
-        reach::write(address, bytes)
-    }
-
-    fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
-        reach::fill(address, length, byte)
-    }
-
-    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
-        reach::probe(address, kind)
-    }
-}
-
 // SAFETY: no entry is global and PCIDs are off, so a CR3 reload drops every translation and the
 // paging-structure caches; `invlpg` drops the page and all of those caches.
 unsafe impl TlbControl for PcMachine {
@@ -194,8 +174,31 @@ unsafe impl Cpus for PcMachine {
 // SAFETY: every CPU uses the page tables below `root`.
 unsafe impl vmalloc::collections::Direct for PcMachine {}
 
-impl Machine for PcMachine {
+// SAFETY: all CPUs use the page tables below `root`, and after set-up only the crate changes the entries of the window.
+unsafe impl Machine for PcMachine {
     fn root(&self) -> Frame {
         self.root
+    }
+}
+
+// SAFETY: plain loads and stores at the given addresses, translated by the tables below CR3, which is `root`. Each
+// instruction is in the exception table, so a fault returns an error. They are assembly, so accesses may overlap.
+unsafe impl Access for PcMachine {
+    unsafe fn read(&self, address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
+        reach::read(address, bytes)
+    }
+
+    unsafe fn write(&self, address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
+        // SAFETY: the caller may change the bytes.
+        unsafe { reach::write(address, bytes) }
+    }
+
+    unsafe fn fill(&self, address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+        // SAFETY: the caller may change the bytes.
+        unsafe { reach::fill(address, length, byte) }
+    }
+
+    unsafe fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
+        reach::probe(address, kind)
     }
 }

@@ -38,12 +38,15 @@ pub(crate) fn read(address: VirtAddr, bytes: &mut [u8]) -> Result<(), Fault> {
 /// # Errors
 ///
 /// Returns the address of the first byte that faulted, or `address` if some of the bytes lie outside the window.
-pub(crate) fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
+///
+/// # Safety
+///
+/// The caller may change those of the bytes that are mapped writable, and no reference points to them.
+pub(crate) unsafe fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
     if !is_in_window(address, bytes.len() as u64) {
         return Err(fault(address.as_u64(), AccessKind::Write));
     }
-    // SAFETY: the bytes lie in the window, so in a region or on unmapped pages. The service writes to
-    // regions of clients only and refuses those of the image.
+    // SAFETY: the caller may change the bytes.
     let done = unsafe { access::write(address.as_u64(), bytes) };
     if done == bytes.len() {
         return Ok(());
@@ -56,7 +59,11 @@ pub(crate) fn write(address: VirtAddr, bytes: &[u8]) -> Result<(), Fault> {
 /// # Errors
 ///
 /// As [`write`].
-pub(crate) fn fill(address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
+///
+/// # Safety
+///
+/// As for [`write`].
+pub(crate) unsafe fn fill(address: VirtAddr, length: u64, byte: u8) -> Result<(), Fault> {
     if !is_in_window(address, length) {
         return Err(fault(address.as_u64(), AccessKind::Write));
     }

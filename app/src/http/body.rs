@@ -1,6 +1,6 @@
 //! The body of a response, and how much of the body has been written.
 
-use vmalloc::{Cursor, Machine};
+use vmalloc::{Access, Cursor};
 
 use super::budget::RowBudget;
 use super::map::Map;
@@ -64,7 +64,7 @@ impl Body {
     ///
     /// A region that exists during the whole report is in the report exactly once. A region that is
     /// allocated or freed during the report may be missing.
-    pub fn write<M: Machine>(
+    pub fn write<M: Access>(
         &mut self,
         service: &Service<M>,
         writer: &mut BoundedWriter<'_>,

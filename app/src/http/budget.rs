@@ -1,6 +1,6 @@
 //! Limits the work for reports in one turn of the server loop.
 
-use vmalloc::{Machine, RegionInfo};
+use vmalloc::{Access, RegionInfo};
 
 use crate::service::Service;
 
@@ -35,7 +35,7 @@ impl RowBudget {
 
     /// Subtracts one row for the region `info`, and further rows for its pages if the frames of the region must be
     /// counted by NUMA node.
-    pub(super) fn spend<M: Machine>(&mut self, service: &Service<M>, info: &RegionInfo) {
+    pub(super) fn spend<M: Access>(&mut self, service: &Service<M>, info: &RegionInfo) {
         let is_counted = service.vm().nodes() > 1;
         let pages = if is_counted { info.range.count().get() } else { 0 };
         self.0 = self.0.saturating_sub(1 + pages / PAGES_PER_ROW);

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::body::Body;
 use super::budget::RowBudget;
@@ -79,7 +79,7 @@ impl Framing {
     }
 
     /// Writes the next part of the body to the front of a buffer. Returns the number of bytes written.
-    pub fn write<M: Machine>(
+    pub fn write<M: Access>(
         &mut self,
         service: &Service<M>,
         buffer: &mut [u8],

@@ -6,7 +6,7 @@
 
 use core::fmt::Write;
 
-use vmalloc::{Cursor, Machine, PAGE_BYTES, RegionInfo, RegionState};
+use vmalloc::{Access, Cursor, PAGE_BYTES, RegionInfo, RegionState};
 use x86_64::VirtAddr;
 
 use super::budget::RowBudget;
@@ -103,7 +103,7 @@ impl Map {
     }
 
     /// Continues the report until the writer is full or the budget is spent. Returns whether the report is complete.
-    pub(super) fn write<M: Machine>(
+    pub(super) fn write<M: Access>(
         &mut self,
         service: &Service<M>,
         writer: &mut BoundedWriter<'_>,
@@ -128,7 +128,7 @@ impl Map {
     }
 
     /// Computes the range of the map, and finds the area that begins before the range and reaches into it.
-    fn begin<M: Machine>(&mut self, service: &Service<M>) {
+    fn begin<M: Access>(&mut self, service: &Service<M>) {
         let vm = service.vm();
         let (start, end) = (vm.window().address().as_u64(), vm.window().end().as_u64());
         self.range = Range::of(self.query, start, end, vm.used_end().as_u64());
@@ -141,7 +141,7 @@ impl Map {
     }
 
     /// Writes the sums of the next buckets. Returns whether all buckets are written.
-    fn write_buckets<M: Machine>(
+    fn write_buckets<M: Access>(
         &mut self,
         service: &Service<M>,
         writer: &mut BoundedWriter<'_>,
@@ -180,7 +180,7 @@ impl Map {
     }
 
     /// Sums the bucket that ends at `end`. Returns whether its sums are complete.
-    fn sum<M: Machine>(&mut self, service: &Service<M>, end: u64, budget: &mut RowBudget) -> bool {
+    fn sum<M: Access>(&mut self, service: &Service<M>, end: u64, budget: &mut RowBudget) -> bool {
         loop {
             let area = match self.area {
                 Some(area) => area,
@@ -212,7 +212,7 @@ impl Map {
     }
 
     /// Writes the offset and the size of the next lazy areas. Returns whether all lazy areas are written.
-    fn write_lazy<M: Machine>(
+    fn write_lazy<M: Access>(
         &mut self,
         service: &Service<M>,
         writer: &mut BoundedWriter<'_>,

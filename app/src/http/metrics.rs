@@ -7,7 +7,7 @@ mod deprecated;
 
 use core::fmt::Write;
 
-use vmalloc::{Family, Machine, Metric, MetricKind};
+use vmalloc::{Access, Family, Metric, MetricKind};
 
 use super::writer::{BoundedWriter, Pieces};
 use crate::service::{BOUNDS_US, CommandStats, Service};
@@ -28,7 +28,7 @@ const SECONDS: &str = "# HELP vmalloc_op_seconds How long calls took, of one in 
 
 /// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
 /// is complete.
-pub(super) fn write<M: Machine>(
+pub(super) fn write<M: Access>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
     done: &mut usize,
@@ -60,7 +60,7 @@ pub(super) fn write<M: Machine>(
 
 /// Writes the families of the table of counters under the names that `rename` returns. Families for which `rename`
 /// returns `None` are left out.
-fn counters<M: Machine>(
+fn counters<M: Access>(
     service: &Service<M>,
     pieces: &mut Pieces<'_, '_>,
     rename: impl Fn(Family) -> Option<Family>,
@@ -81,7 +81,7 @@ fn counters<M: Machine>(
 }
 
 /// Writes the number of successful and failed requests of each command.
-fn commands<M: Machine>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
+fn commands<M: Access>(service: &Service<M>, pieces: &mut Pieces<'_, '_>, family: Family) {
     pieces.piece(|writer| header(family, writer));
     for (command, tally) in service.reports().command_stats() {
         pieces.piece(|writer| {

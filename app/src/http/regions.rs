@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use vmalloc::{Cursor, Machine, RegionInfo, RegionState};
+use vmalloc::{Access, Cursor, RegionInfo, RegionState};
 
 use super::budget::RowBudget;
 use super::json::Quoted;
@@ -34,7 +34,7 @@ impl HttpRegions {
     }
 
     /// Continues the page until the writer is full or the budget is spent. Returns whether the page is complete.
-    pub(super) fn write<M: Machine>(
+    pub(super) fn write<M: Access>(
         &mut self,
         service: &Service<M>,
         writer: &mut BoundedWriter<'_>,
@@ -83,7 +83,7 @@ impl HttpRegions {
     }
 }
 
-fn write_row<M: Machine>(service: &Service<M>, info: &RegionInfo, writer: &mut BoundedWriter<'_>) {
+fn write_row<M: Access>(service: &Service<M>, info: &RegionInfo, writer: &mut BoundedWriter<'_>) {
     let caller = service.reports().caller(info);
     let (start, end) = (info.range.address().as_u64(), info.range.end().as_u64());
     let guard = info.with_guard().end().as_u64() - end;

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use vmalloc::{Machine, PAGE_BYTES};
+use vmalloc::{Access, PAGE_BYTES};
 
 use super::json::Quoted;
 use super::writer::{BoundedWriter, Pieces};
@@ -10,7 +10,7 @@ use crate::service::{BOUNDS_US, CommandStats, Service};
 
 /// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
 /// is complete.
-pub(super) fn write<M: Machine>(
+pub(super) fn write<M: Access>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
     done: &mut usize,
@@ -47,7 +47,7 @@ pub(super) fn write<M: Machine>(
     pieces.is_done()
 }
 
-fn front<M: Machine>(service: &Service<M>, writer: &mut BoundedWriter<'_>) {
+fn front<M: Access>(service: &Service<M>, writer: &mut BoundedWriter<'_>) {
     let window = service.vm().window();
     let (start, end, used_end) = (window.address(), window.end(), service.vm().used_end());
     let version = Quoted(env!("CARGO_PKG_VERSION"));

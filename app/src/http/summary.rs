@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::writer::{BoundedWriter, Pieces};
 use crate::service::Service;
@@ -22,7 +22,7 @@ const REPORTS: &str = "\nreports  /metrics  /vmallocinfo  /healthz  /api/stats.j
 
 /// Writes the pieces of the report that follow the first `done` pieces, and updates `done`. Returns whether the report
 /// is complete.
-pub(super) fn write<M: Machine>(
+pub(super) fn write<M: Access>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
     done: &mut usize,
@@ -53,7 +53,7 @@ pub(super) fn write<M: Machine>(
 }
 
 /// Returns the values of the counters of all lines.
-fn values<M: Machine>(service: &Service<M>) -> [[u64; 3]; LINES.len()] {
+fn values<M: Access>(service: &Service<M>) -> [[u64; 3]; LINES.len()] {
     let mut values = [[0; 3]; LINES.len()];
     service.reports().for_each_row(&mut |row| {
         for ((_, fields), values) in LINES.iter().zip(&mut values) {

@@ -1,6 +1,6 @@
 //! Writes the report `/vmallocinfo`: the text of the command `VMALLOCINFO`, without a limit of its length.
 
-use vmalloc::{Cursor, Machine};
+use vmalloc::{Access, Cursor};
 
 use super::budget::RowBudget;
 use super::writer::BoundedWriter;
@@ -8,7 +8,7 @@ use crate::service::Service;
 
 /// Writes the rows from the cursor on, until the writer is full or the budget is spent. Returns whether the report is
 /// complete.
-pub(super) fn write<M: Machine>(
+pub(super) fn write<M: Access>(
     service: &Service<M>,
     writer: &mut BoundedWriter<'_>,
     budget: &mut RowBudget,

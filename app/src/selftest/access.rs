@@ -2,11 +2,12 @@
 
 use core::array;
 
-use vmalloc::{Access, AccessKind};
+use vmalloc::AccessKind;
 
 use crate::hardware::cpu::access;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 /// Length in bytes of a copy that crosses a page boundary and ends with less than a whole word.
 const BYTES: usize = 4096 + 77;
@@ -18,14 +19,13 @@ fn pattern() -> [u8; BYTES] {
 pub(super) fn faults_name_the_exact_byte(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vzalloc(8192), "two pages")?;
     let end = region.address() + region.bytes();
-    let machine = fixture.vm.machine();
     let mut bytes = [0xee; 200];
     for before in [0, 1, 7, 8, 9, 31, 32, 33, 63, 100] {
         let start = end - before;
         let faults = [
-            machine.write(start, &bytes).err(),
-            machine.fill(start, 200, 0xee).err(),
-            machine.read(start, &mut bytes).err(),
+            memory::write(fixture.vm, start, &bytes).err(),
+            memory::fill(fixture.vm, start, 200, 0xee).err(),
+            memory::read(fixture.vm, start, &mut bytes).err(),
         ];
         for (fault, kind) in
             faults.into_iter().zip([AccessKind::Write, AccessKind::Write, AccessKind::Read])
@@ -41,17 +41,16 @@ pub(super) fn faults_name_the_exact_byte(fixture: Fixture) -> TestResult {
 
 pub(super) fn unaligned_copies_are_whole(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vzalloc(3 * 4096), "three pages")?;
-    let machine = fixture.vm.machine();
     let sent = pattern();
     for offset in 0..33_u64 {
         let start = region.address() + offset;
-        value(machine.fill(region.address(), region.bytes(), 0x11), "fill")?;
-        value(machine.write(start, &sent), "write")?;
+        value(memory::fill(fixture.vm, region.address(), region.bytes(), 0x11), "fill")?;
+        value(memory::write(fixture.vm, start, &sent), "write")?;
         let mut got = [0; BYTES];
-        value(machine.read(start, &mut got), "read")?;
+        value(memory::read(fixture.vm, start, &mut got), "read")?;
         ensure(got == sent, "the written bytes are read back")?;
         let mut edge = [0; 1];
-        value(machine.read(start + BYTES as u64, &mut edge), "read behind")?;
+        value(memory::read(fixture.vm, start + BYTES as u64, &mut edge), "read behind")?;
         same(edge[0].into(), 0x11, "the byte behind a copy")?;
     }
     Ok(())
@@ -67,17 +66,19 @@ pub(super) fn general_protection_is_survived(_fixture: Fixture) -> TestResult {
 
 pub(super) fn probes_change_nothing(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vzalloc(4096), "one page")?;
-    let machine = fixture.vm.machine();
-    value(machine.fill(region.address(), 4096, 0x77), "fill")?;
+    value(memory::fill(fixture.vm, region.address(), 4096, 0x77), "fill")?;
     let (inside, guard) = (region.address() + 5_u64, region.address() + region.bytes());
     for kind in [AccessKind::Read, AccessKind::Write] {
-        value(machine.probe(inside, kind), "probe of a region")?;
-        let fault = machine.probe(guard, kind).err();
+        value(memory::probe(fixture.vm, inside, kind), "probe of a region")?;
+        let fault = memory::probe(fixture.vm, guard, kind).err();
         let fault = fault.ok_or(FailedCheck::new("no fault on a guard", [0, 0]))?;
         same(fault.address.as_u64(), guard.as_u64(), "the probed address")?;
     }
-    ensure(machine.probe(inside, AccessKind::Execute).is_err(), "a region says it can be run")?;
+    ensure(
+        memory::probe(fixture.vm, inside, AccessKind::Execute).is_err(),
+        "a region says it can be run",
+    )?;
     let mut byte = [0];
-    value(machine.read(inside, &mut byte), "read")?;
+    value(memory::read(fixture.vm, inside, &mut byte), "read")?;
     same(byte[0].into(), 0x77, "a probed byte")
 }

@@ -3,12 +3,13 @@
 
 use allocator_api2::vec::Vec;
 use vmalloc::collections::InWindow;
-use vmalloc::{Access, Huge, PAGE_BYTES, Protection, Request, Resize, Resized, SiteKind};
+use vmalloc::{Huge, PAGE_BYTES, Protection, Request, Resize, Resized, SiteKind};
 
 use crate::hardware::cpu::access;
 use crate::hardware::memory::walk;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 const MIB: u64 = 1 << 20;
 
@@ -27,14 +28,14 @@ pub(super) fn moved_regions_keep_their_frames(fixture: Fixture) -> TestResult {
     let places = [0, MIB, 2 * MIB, 3 * MIB - PAGE_BYTES];
     let mut frames = [0; 4];
     for (place, frame) in places.into_iter().zip(&mut frames) {
-        value(fixture.vm.machine().write(old + place, &place.to_le_bytes()), "write")?;
+        value(memory::write(fixture.vm, old + place, &place.to_le_bytes()), "write")?;
         *frame = physical((old + place).as_u64())?;
     }
     let how = value(region.resize(&Resize::to(5 * MIB)), "grow")?;
     ensure(how == Resized::Moved && region.address() != old, "it lies elsewhere")?;
     for (place, frame) in places.into_iter().zip(frames) {
         let mut word = [0; 8];
-        value(fixture.vm.machine().read(region.address() + place, &mut word), "read")?;
+        value(memory::read(fixture.vm, region.address() + place, &mut word), "read")?;
         same(u64::from_le_bytes(word), place, "a byte after the move")?;
         same(physical((region.address() + place).as_u64())?, frame, "the frame after the move")?;
     }
@@ -77,12 +78,12 @@ pub(super) fn large_leaves_translate_and_split(fixture: Fixture) -> TestResult {
     same(u64::from(level(MIB)), 2, "the level of the leaf")?;
     let first = physical(start.as_u64())?;
     same(physical((start + 2 * MIB - 1).as_u64())?, first + 2 * MIB - 1, "one block")?;
-    value(fixture.vm.machine().write(start + 3 * MIB - 8, b"unbroken"), "write")?;
+    value(memory::write(fixture.vm, start + 3 * MIB - 8, b"unbroken"), "write")?;
     let how = value(region.resize(&Resize::to(3 * MIB)), "shrink into a leaf")?;
     ensure(how == Resized::Shrunk, "it shrinks where it is")?;
     same(u64::from(level(3 * MIB - 1)), 1, "the level after the split")?;
     let mut bytes = [0; 8];
-    value(fixture.vm.machine().read(start + 3 * MIB - 8, &mut bytes), "read")?;
+    value(memory::read(fixture.vm, start + 3 * MIB - 8, &mut bytes), "read")?;
     ensure(&bytes == b"unbroken", "bytes after the split")?;
     ensure(!access::can_read((start + 3 * MIB).as_u64()), "the new guard can be read")?;
     drop(region);

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use vmalloc::{Access, AccessKind, Cpus, Protection, Request, SiteKind};
+use vmalloc::{AccessKind, Cpus, Protection, Request, SiteKind};
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
@@ -10,6 +10,7 @@ use crate::hardware::machine::Window;
 use crate::selftest::aps;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 /// Bit mask of the CPUs that have passed.
 static PASSED: AtomicU64 = AtomicU64::new(0);
@@ -50,7 +51,7 @@ fn all_kinds(vm: &'static Window) -> Result<(), FailedCheck> {
 
     let constant = value(Request::try_new(4096), "a page")?.protection(Protection::ReadOnly);
     let constant = value(vm.allocate(&constant), "a constant page")?;
-    value(vm.machine().probe(constant.address(), READ), "a constant can be read")?;
+    value(memory::probe(vm, constant.address(), READ), "a constant can be read")?;
     refused(vm, constant.address() + 7_u64, WRITE, SiteKind::Busy, 7)?;
 
     drop(region);
@@ -71,7 +72,7 @@ fn refused(
     expected: SiteKind,
     distance: u64,
 ) -> Result<(), FailedCheck> {
-    let fault = vm.machine().probe(address, kind);
+    let fault = memory::probe(vm, address, kind);
     ensure(fault.is_err_and(|fault| fault.address == address), "an access that must fault")?;
     let site = vm.locate(address);
     ensure(site.kind == expected, "the kind of a fault")?;

@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use runtime_config::limits::CPUS_MAX;
-use vmalloc::{Access, Frame, Protection, Region};
+use vmalloc::{Frame, Protection, Region};
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::hardware::cpu::access;
@@ -15,6 +15,7 @@ use crate::hardware::memory::image;
 use crate::selftest::aps;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 /// Timeout in microseconds for the next turn of a reader.
 const TURN_US: u64 = 2_000_000;
@@ -48,7 +49,7 @@ fn use_the_address(vm: &'static Window, cpu: usize) {
             Some(_) => _ = FOREIGN.fetch_add(1, Ordering::Relaxed),
             None => _ = FAULTS.fetch_add(1, Ordering::Relaxed),
         }
-        let written = vm.machine().write(VirtAddr::new_truncate(address), &[WRITTEN]);
+        let written = memory::write(vm, VirtAddr::new_truncate(address), &[WRITTEN]);
         FAULTS.fetch_add(u64::from(written.is_err()), Ordering::Relaxed);
         TURNS[cpu].fetch_add(1, Ordering::Release);
         core::hint::spin_loop();
@@ -72,7 +73,7 @@ pub(super) fn load(address: u64) -> Option<u8> {
 }
 
 pub(super) fn store(fixture: Fixture, address: VirtAddr, byte: u8) -> TestResult {
-    value(fixture.vm.machine().write(address, &[byte]), "write")
+    value(memory::write(fixture.vm, address, &[byte]), "write")
 }
 
 /// Checks that the byte at `address` still has the value `byte`, which the test has written.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use vmalloc::{Access, FlushMode, Protection, Region, Request, SiteKind};
+use vmalloc::{FlushMode, Protection, Region, Request, SiteKind};
 use x86_64::VirtAddr;
 
 use crate::hardware::cpu::access;
@@ -10,6 +10,7 @@ use crate::hardware::machine::PcMachine;
 use crate::hardware::memory::walk;
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 type Regions = Vec<Region<'static, PcMachine>>;
 
@@ -38,18 +39,17 @@ fn tag(address: VirtAddr) -> [u8; 8] {
 
 /// Writes a different value to each page, and then checks all values.
 fn write_and_read(fixture: Fixture, region: &Region<'_, PcMachine>) -> TestResult {
-    let machine = fixture.vm.machine();
     let last_word = 4096 - 8_u64;
     let places = || {
         let pages = region.range().pages().map(|page| page.start_address());
         pages.flat_map(|start| [start, start + last_word])
     };
     for place in places() {
-        value(machine.write(place, &tag(place)), "write")?;
+        value(memory::write(fixture.vm, place, &tag(place)), "write")?;
     }
     for place in places() {
         let mut bytes = [0; 8];
-        value(machine.read(place, &mut bytes), "read")?;
+        value(memory::read(fixture.vm, place, &mut bytes), "read")?;
         if bytes != tag(place) {
             return Err(FailedCheck::new("a page holds other bytes", [place.as_u64(), 0]));
         }
@@ -85,7 +85,7 @@ pub(super) fn the_guard_faults_and_is_named(fixture: Fixture) -> TestResult {
     let region = value(fixture.vm.vmalloc(3 * 4096), "three pages")?;
     let guard = region.address() + region.bytes();
     for offset in [0, 1, 4095_u64] {
-        let fault = fixture.vm.machine().write(guard + offset, &[1]).err();
+        let fault = memory::write(fixture.vm, guard + offset, &[1]).err();
         let fault = fault.ok_or(FailedCheck::new("no fault on a guard", [offset, 0]))?;
         same(fault.address.as_u64(), (guard + offset).as_u64(), "the address of the fault")?;
         let site = fixture.vm.locate(fault.address);
@@ -101,11 +101,13 @@ pub(super) fn read_only_keeps_its_value(fixture: Fixture) -> TestResult {
     let request = value(Request::try_new(8192), "a request")?;
     let request = request.zeroed().protection(Protection::ReadOnly);
     let region = value(fixture.vm.allocate(&request), "two pages")?;
-    let machine = fixture.vm.machine();
     let address = region.address() + 4096_u64;
-    ensure(machine.write(address, b"no").is_err(), "a read-only region can be written")?;
+    ensure(
+        memory::write(fixture.vm, address, b"no").is_err(),
+        "a read-only region can be written",
+    )?;
     let mut bytes = [0xff; 2];
-    value(machine.read(address, &mut bytes), "a read-only region can be read")?;
+    value(memory::read(fixture.vm, address, &mut bytes), "a read-only region can be read")?;
     ensure(bytes == [0, 0], "a read-only region keeps its value")
 }
 
@@ -113,13 +115,13 @@ pub(super) fn zeroed_means_zero(fixture: Fixture) -> TestResult {
     const BYTES: u64 = 64 * 4096;
     for _ in 0..3 {
         let dirty = value(fixture.vm.vmalloc(BYTES), "64 pages")?;
-        value(fixture.vm.machine().fill(dirty.address(), BYTES, 0xa5), "fill")?;
+        value(memory::fill(fixture.vm, dirty.address(), BYTES, 0xa5), "fill")?;
         drop(dirty);
         fixture.vm.purge();
         let clean = value(fixture.vm.vzalloc(BYTES - 100), "64 pages")?;
         let mut page = [0xff; 4096];
         for start in clean.range().pages().map(|page| page.start_address()) {
-            value(fixture.vm.machine().read(start, &mut page), "read")?;
+            value(memory::read(fixture.vm, start, &mut page), "read")?;
             ensure(page.iter().all(|byte| *byte == 0), "zeroed memory holds something")?;
         }
     }
@@ -236,7 +238,7 @@ pub(super) fn all_memory_is_one_region(fixture: Fixture) -> TestResult {
     let pages = free - free / 511 - 8;
     let region = value(fixture.vm.vmalloc(pages * 4096), "all free memory")?;
     let last = region.address() + (region.bytes() - 1);
-    value(fixture.vm.machine().write(last, &[1]), "write to the last byte")?;
+    value(memory::write(fixture.vm, last, &[1]), "write to the last byte")?;
     ensure(fixture.vm.vmalloc(64 * 4096).is_err(), "memory is exhausted")?;
     drop(region);
     drop(holes);
@@ -261,12 +263,12 @@ pub(super) fn churn_leaves_no_trace(fixture: Fixture) -> TestResult {
         if index < regions.len() {
             let region = regions.swap_remove(index);
             let mut bytes = [0; 8];
-            value(fixture.vm.machine().read(region.address(), &mut bytes), "read")?;
+            value(memory::read(fixture.vm, region.address(), &mut bytes), "read")?;
             ensure(bytes == tag(region.address()), "a region kept its bytes")?;
         } else {
             let region = value(fixture.vm.vmalloc((choice % 40 + 1) * 4096), "some pages")?;
             let address = region.address();
-            value(fixture.vm.machine().write(address, &tag(address)), "write")?;
+            value(memory::write(fixture.vm, address, &tag(address)), "write")?;
             regions.push(region);
         }
         if regions.len() == LIVE_MAX {

@@ -4,6 +4,7 @@ use crate::hardware::memory::walk::{self, Translation};
 use crate::hardware::memory::{image, stacks};
 use crate::selftest::failed_check::{FailedCheck, ensure, same, value};
 use crate::selftest::fixture::{Fixture, TestResult};
+use crate::selftest::memory;
 
 fn mapped(address: u64) -> Result<Translation, FailedCheck> {
     walk::translate(address).ok_or(FailedCheck::new("not mapped", [address, 0]))
@@ -52,7 +53,7 @@ pub(super) fn cr3_agrees_with_the_crate(fixture: Fixture) -> TestResult {
     same(first.level.into(), 1, "a region has small pages")?;
     // The same bytes must be visible through the direct map and through the region.
     let start = region.address();
-    value(vmalloc::Access::write(fixture.vm.machine(), start, b"seen twice"), "write")?;
+    value(memory::write(fixture.vm, start, b"seen twice"), "write")?;
     let mut seen = [0; 10];
     let read = crate::hardware::cpu::access::read(first.physical, &mut seen);
     same(read as u64, 10, "bytes read through the direct map")?;

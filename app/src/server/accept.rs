@@ -3,7 +3,7 @@
 
 use runtime_config::limits;
 use smoltcp::time::Instant;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::state::Server;
 use crate::buffers::Buffers;
@@ -13,7 +13,7 @@ use crate::service::Ending;
 /// The error for a connection beyond the client limit, as in Redis.
 const TOO_MANY_CLIENTS: &[u8] = b"-ERR max number of clients reached\r\n";
 
-impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> Server<N, M, B> {
     /// Assigns free places in the client list to connections; connections that already wait come
     /// first. If all places are taken, a new connection waits: the close of an old connection may
     /// be processed later in the same turn and free a place. Returns whether any connection was

@@ -15,7 +15,7 @@ mod turn;
 use alloc::vec::Vec;
 
 use runtime_config::limits;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::later::Class;
 use super::output::Output;
@@ -85,7 +85,7 @@ pub(super) struct Client<T> {
 
 /// The parts of the server that all clients share.
 #[derive(Debug)]
-pub(super) struct Shared<'a, M: Machine + 'static, B> {
+pub(super) struct Shared<'a, M: Access + 'static, B> {
     pub(super) service: &'a mut Service<M>,
     pub(super) sockets: &'a mut Sockets,
     pub(super) buffers: &'a B,
@@ -167,7 +167,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Returns the reason for which the connection ends, for the counters and the log. `fate` is
     /// the outcome of the client's last turn.
-    pub(super) fn ending<M: Machine>(
+    pub(super) fn ending<M: Access>(
         &self,
         fate: TurnOutcome,
         service: &Service<M>,
@@ -185,7 +185,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Returns whether the server can skip the client until its connection has an event.
-    pub(super) fn rests<M: Machine>(&self, service: &Service<M>) -> bool {
+    pub(super) fn rests<M: Access>(&self, service: &Service<M>) -> bool {
         let is_called = self.connection.is_busy() || service.is_killed(self.connection.session());
         self.rests && !is_called && !self.is_too_slow(service)
     }
@@ -202,7 +202,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Returns the class in which a client is served after the clients that are served first.
     #[cold]
-    pub(super) fn class<M: Machine>(&self, service: &Service<M>) -> Class {
+    pub(super) fn class<M: Access>(&self, service: &Service<M>) -> Class {
         match (service.is_admitted(self.connection.session()), self.has_backlog) {
             (true, _) => Class::Backlog,
             (false, false) => Class::Stranger,
@@ -218,7 +218,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Returns whether the deadline of the client's streamed reply has passed. The client is then
     /// closed, because requests of other clients may wait for the end of a streamed reply.
-    fn is_too_slow<M: Machine>(&self, service: &Service<M>) -> bool {
+    fn is_too_slow<M: Access>(&self, service: &Service<M>) -> bool {
         self.deadline_us().is_some_and(|deadline_us| service.now_us() >= deadline_us)
     }
 
@@ -246,13 +246,13 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Returns whether the service restricts this client at the moment: an audit or the transaction
     /// of another session is in progress.
-    fn is_restricted<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> bool {
+    fn is_restricted<M: Access, B>(&self, shared: &Shared<'_, M, B>) -> bool {
         shared.service.is_checking() || shared.service.is_excluded(self.connection.session())
     }
 
     /// Returns the limits for the next request of this client. The limits depend on the
     /// authentication of the client and on the size of its input buffer.
-    fn limits<M: Machine, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
+    fn limits<M: Access, B>(&self, shared: &Shared<'_, M, B>) -> Limits {
         let is_admitted = shared.service.is_admitted(self.connection.session());
         let held_bytes = match self.input.is_larger() {
             true => held_bytes_max(shared),
@@ -273,14 +273,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         }
     }
 
-    fn refuse<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
+    fn refuse<M: Access, B>(&mut self, shared: &mut Shared<'_, M, B>, failure: &Failure) {
         let service = &mut *shared.service;
         respond(&mut self.output, &mut self.connection, |_, reply| service.refuse(failure, reply));
     }
 
     /// Ends the connection: clears its buffers and passes its session to the service, which frees
     /// the regions of the session later, in slices.
-    pub(super) fn end<M: Machine>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
+    pub(super) fn end<M: Access>(&mut self, service: &mut Service<M>, allowance: &mut Allowance) {
         service.end(&mut self.connection);
         self.socket = None;
         self.input.clear(allowance);
@@ -297,6 +297,6 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 }
 
 /// Returns the maximum number of bytes that may be held for one request.
-fn held_bytes_max<M: Machine, B>(shared: &Shared<'_, M, B>) -> usize {
+fn held_bytes_max<M: Access, B>(shared: &Shared<'_, M, B>) -> usize {
     limits::REQUEST_BYTES_MAX.min(shared.allowance.limit())
 }

@@ -1,6 +1,6 @@
 //! One HTTP connection: it receives request heads and sends answers, one request at a time.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::input::Input;
 use crate::http::{
@@ -158,7 +158,7 @@ impl HttpConnection {
     }
 
     /// Runs one turn of the connection. A request for a report is refused if `has_place` is false.
-    pub(super) fn turn<M: Machine>(
+    pub(super) fn turn<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -198,7 +198,7 @@ impl HttpConnection {
     }
 
     /// Ends a connection that has timed out; the peer gets 408 if part of a head has arrived.
-    pub(super) fn give_up<M: Machine>(&mut self, service: &mut Service<M>, sockets: &mut Sockets) {
+    pub(super) fn give_up<M: Access>(&mut self, service: &mut Service<M>, sockets: &mut Sockets) {
         let Some(socket) = self.socket else { return };
         if self.phase == HttpPhase::Head && !self.input.is_empty() {
             self.input.clear();
@@ -245,7 +245,7 @@ impl HttpConnection {
     }
 
     /// Begins to answer the next head, once the previous answer is sent.
-    fn begin_answer<M: Machine>(&mut self, service: &mut Service<M>, has_place: bool) -> bool {
+    fn begin_answer<M: Access>(&mut self, service: &mut Service<M>, has_place: bool) -> bool {
         if self.is_answering() || self.is_closing {
             return false;
         }
@@ -285,7 +285,7 @@ impl HttpConnection {
     }
 
     /// Writes more of the answer.
-    fn write<M: Machine>(&mut self, service: &Service<M>, share: &mut RowBudget) -> bool {
+    fn write<M: Access>(&mut self, service: &Service<M>, share: &mut RowBudget) -> bool {
         let Some(answer) = &mut self.answer else { return false };
         if !self.output.is_empty() {
             // Rows are written only when the output is empty. Otherwise every turn would write rows
@@ -310,7 +310,7 @@ impl HttpConnection {
     }
 
     /// Sends written bytes. Returns `None` if the connection has gone.
-    fn send<M: Machine>(
+    fn send<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -346,7 +346,7 @@ impl HttpConnection {
 /// Answers a connection that has waited too long for a place with a refusal, and closes it. The
 /// request is read first: closing a connection with unread bytes would reset it and lose the
 /// answer.
-pub(super) fn turn_away<M: Machine>(
+pub(super) fn turn_away<M: Access>(
     service: &Service<M>,
     sockets: &mut Sockets,
     socket: ConnectionId,

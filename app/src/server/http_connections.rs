@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use runtime_config::cmdline::Config;
 use runtime_config::limits::{HTTP_CLIENTS, HTTP_HEAD_BYTES_MAX, HTTP_RESERVED, HTTP_WAITING};
 use smoltcp::time::Instant;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::http_connection::{self, HttpConnection, HttpProgress};
 use crate::buffers::{self, Buffers, Shortage};
@@ -53,7 +53,7 @@ impl HttpConnections {
 
     /// Serves every connection, then assigns free places to waiting connections. Returns whether
     /// there may be more work.
-    pub(super) fn turn<M: Machine>(
+    pub(super) fn turn<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -64,7 +64,7 @@ impl HttpConnections {
     }
 
     /// Returns when the next timeout passes, in microseconds since boot.
-    pub(super) fn wake_us<M: Machine>(&self, service: &Service<M>) -> Option<u64> {
+    pub(super) fn wake_us<M: Access>(&self, service: &Service<M>) -> Option<u64> {
         if service.counters().http_clients == 0 {
             return None;
         }
@@ -76,7 +76,7 @@ impl HttpConnections {
     }
 
     /// Closes every HTTP connection, even if part of its answer is unsent.
-    pub(super) fn close_all<M: Machine>(
+    pub(super) fn close_all<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -88,7 +88,7 @@ impl HttpConnections {
         self.waiting.drain(..).for_each(|(socket, _)| sockets.close(socket, now));
     }
 
-    fn serve<M: Machine>(
+    fn serve<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -125,7 +125,7 @@ impl HttpConnections {
     }
 
     /// Accepts new connections, and assigns places to waiting ones.
-    fn accept<M: Machine>(
+    fn accept<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -160,7 +160,7 @@ impl HttpConnections {
     }
 
     /// Returns a free place, or the place of an evicted connection.
-    fn place<M: Machine>(
+    fn place<M: Access>(
         &mut self,
         service: &mut Service<M>,
         sockets: &mut Sockets,
@@ -185,7 +185,7 @@ impl HttpConnections {
 /// Ends a connection and frees its place. The socket still delivers the bytes that were passed to
 /// it, and discards received bytes until the peer has closed too. A reset instead would make the
 /// peer lose the answer if it is still sending.
-fn close<M: Machine>(
+fn close<M: Access>(
     connection: &mut HttpConnection,
     service: &mut Service<M>,
     sockets: &mut Sockets,

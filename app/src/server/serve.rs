@@ -8,7 +8,7 @@
 use core::mem;
 
 use smoltcp::time::Instant;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::client::{Shared, TurnOutcome};
 use super::state::Server;
@@ -21,7 +21,7 @@ use crate::service::Budget;
 /// after these clients.
 const REQUESTS_FIRST: usize = 8;
 
-impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> Server<N, M, B> {
     /// Serves every client its share of the turn. The client that is served first changes from turn
     /// to turn. Clients that a late turn did not reach come first in the next turn. Returns whether
     /// any work was done.

@@ -2,14 +2,14 @@
 
 use runtime_config::limits;
 use smoltcp::time::Instant;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::state::{Server, Turn};
 use crate::buffers::Buffers;
 use crate::net::{Nic, Port};
 use crate::service::Budget;
 
-impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> Server<N, M, B> {
     /// Runs one turn of a shutdown. Requests are no longer served, except those of a running
     /// transaction. Each client gets its pending replies, then its connection is closed. Returns
     /// [`Turn::Off`] when all peers have acknowledged the close, or when [`limits::SHUTDOWN_US`]

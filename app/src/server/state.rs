@@ -5,7 +5,7 @@ use core::fmt;
 
 use runtime_config::cmdline::Config;
 use runtime_config::limits;
-use vmalloc::{Machine, PAGE_BYTES, Vmalloc};
+use vmalloc::{Access, PAGE_BYTES, Vmalloc};
 
 use super::client::{self, Client};
 use super::ending_log::EndingLog;
@@ -41,7 +41,7 @@ pub enum Turn {
 }
 
 /// The service on a network device.
-pub struct Server<N: Nic, M: Machine + 'static, B: Buffers> {
+pub struct Server<N: Nic, M: Access + 'static, B: Buffers> {
     pub(super) stack: Stack<N>,
     pub(super) service: Service<M>,
     pub(super) buffers: B,
@@ -92,7 +92,7 @@ fn requests_bytes(frames: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> Server<N, M, B> {
     /// Allocates all memory that the clients will need, and begins to listen.
     ///
     /// `seed` makes sequence numbers and hashes unpredictable.
@@ -175,7 +175,7 @@ impl<N: Nic, M: Machine, B: Buffers> Server<N, M, B> {
     }
 }
 
-impl<N: Nic, M: Machine, B: Buffers> fmt::Debug for Server<N, M, B> {
+impl<N: Nic, M: Access, B: Buffers> fmt::Debug for Server<N, M, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("stack", &self.stack)

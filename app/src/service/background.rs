@@ -1,6 +1,6 @@
 //! Submits operations to APs that no session waits for, and collects their results.
 
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Access, RegionId};
 
 use super::parts::Parts;
 use super::workers::{Completion, Cost, Operation, Placement};
@@ -13,7 +13,7 @@ const FILLED_FRAMES_MAX: u64 = 4096;
 const FILLED_PART: u64 = 64;
 
 /// Returns whether an AP should free the region, because unmapping it takes the BSP too long.
-pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool {
+pub(super) fn is_freed_by_ap<M: Access>(parts: &Parts<M>, id: RegionId) -> bool {
     let info = parts.store.vm.info(id);
     info.is_ok_and(|info| {
         parts.workers.place(Cost::Unmap(info.range.count().get())) == Placement::Ap
@@ -25,7 +25,7 @@ pub(super) fn is_freed_by_ap<M: Machine>(parts: &Parts<M>, id: RegionId) -> bool
 ///
 /// The record of the region is removed immediately: when the AP has freed the region, another
 /// region may get its slot at any time.
-pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
+pub(super) fn free<M: Access>(parts: &mut Parts<M>, id: RegionId) -> bool {
     if parts.background.freeing.is_some() {
         return false;
     }
@@ -39,7 +39,7 @@ pub(super) fn free<M: Machine>(parts: &mut Parts<M>, id: RegionId) -> bool {
 }
 
 /// Collects the results of the operations that have completed.
-pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
+pub(super) fn collect<M: Access>(parts: &mut Parts<M>) {
     if let Some(ticket) = parts.background.idle.take() {
         parts.background.idle = parts.workers.poll(ticket).err();
     }
@@ -54,7 +54,7 @@ pub(super) fn collect<M: Machine>(parts: &mut Parts<M>) {
 
 /// Does idle work: purges lazy areas; if none are left, lets an AP clear frames in advance. Returns
 /// whether work is left for the next call.
-pub(super) fn run_idle<M: Machine>(parts: &mut Parts<M>) -> bool {
+pub(super) fn run_idle<M: Access>(parts: &mut Parts<M>) -> bool {
     let workers = &mut parts.workers;
     if workers.is_checking || workers.are_held() || parts.background.idle.is_some() {
         return false;

@@ -1,6 +1,6 @@
 //! The context of a handler while it serves a request, and its result.
 
-use vmalloc::{Machine, RegionId, RegionInfo};
+use vmalloc::{Access, RegionId, RegionInfo};
 
 use super::failure::{Failure, Word};
 use super::parse::size;
@@ -12,7 +12,7 @@ use crate::resp::{self, Arguments, Reply};
 
 /// A request that is being served.
 #[derive(Debug)]
-pub(super) struct Call<'a, 'r, M: Machine + 'static> {
+pub(super) struct Call<'a, 'r, M: Access + 'static> {
     /// The parts of the service.
     pub(super) parts: &'a mut Parts<M>,
     /// The session of the connection.
@@ -110,7 +110,7 @@ impl<S> Stepped<S> {
 
 /// The context of a running command while it is stepped.
 #[derive(Debug)]
-pub(super) struct Step<'a, 'r, M: Machine + 'static> {
+pub(super) struct Step<'a, 'r, M: Access + 'static> {
     /// The parts of the service.
     pub(super) parts: &'a mut Parts<M>,
     /// The session of the connection.
@@ -121,7 +121,7 @@ pub(super) struct Step<'a, 'r, M: Machine + 'static> {
     pub(super) budget: &'a mut Budget,
 }
 
-impl<M: Machine> Step<'_, '_, M> {
+impl<M: Access> Step<'_, '_, M> {
     /// Returns whether a slice of work may be done now: the budget is not spent, and no audit and
     /// no transaction of another session is in progress.
     pub(super) fn can_slice(&self) -> bool {
@@ -136,7 +136,7 @@ impl<M: Machine> Step<'_, '_, M> {
     }
 }
 
-impl<'a, M: Machine> Call<'a, '_, M> {
+impl<'a, M: Access> Call<'a, '_, M> {
     /// Returns the store.
     pub(super) fn store(&mut self) -> &mut Store<M> {
         &mut self.parts.store

@@ -1,6 +1,6 @@
 //! A connection as the service sees it: its session, and the request in progress.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::call::{Progress, Step, Stepped};
 use super::parts::Parts;
@@ -160,7 +160,7 @@ impl Connection {
     }
 
     /// Continues the request in progress by one step. Returns whether any work was done.
-    pub(super) fn step<M: Machine>(
+    pub(super) fn step<M: Access>(
         &mut self,
         parts: &mut Parts<M>,
         reply: &mut Reply<'_>,
@@ -194,7 +194,7 @@ impl Connection {
     /// Returns the reservation of the session to the store if the session no longer has a request
     /// in flight.
     #[inline]
-    pub(super) fn close_reservation<M: Machine>(&mut self, parts: &mut Parts<M>) {
+    pub(super) fn close_reservation<M: Access>(&mut self, parts: &mut Parts<M>) {
         if self.session.reservation.is_some() && !self.is_in_flight() {
             parts.store.give_back(self.session.reservation.take());
         }
@@ -202,7 +202,7 @@ impl Connection {
 
     /// Cancels the request in progress, because the connection has ended. Returns the task with its
     /// reservation if an operation on an AP is in flight for it.
-    pub(super) fn cancel<M: Machine>(&mut self, parts: &mut Parts<M>) -> Option<Abandoned> {
+    pub(super) fn cancel<M: Access>(&mut self, parts: &mut Parts<M>) -> Option<Abandoned> {
         self.running = None;
         self.upload = None;
         let task = self.task.take().and_then(|task| task.cancel(parts));

@@ -1,6 +1,6 @@
 //! Access of the server to the upload of a connection.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::connection::Connection;
 use super::failure::Failure;
@@ -10,12 +10,12 @@ use crate::resp::{Arguments, Reply};
 
 /// A connection together with the parts of the service, for its upload.
 #[derive(Debug)]
-pub struct ConnectionUpload<'a, M: Machine + 'static> {
+pub struct ConnectionUpload<'a, M: Access + 'static> {
     parts: &'a mut Parts<M>,
     connection: &'a mut Connection,
 }
 
-impl<'a, M: Machine> ConnectionUpload<'a, M> {
+impl<'a, M: Access> ConnectionUpload<'a, M> {
     pub(super) fn new(parts: &'a mut Parts<M>, connection: &'a mut Connection) -> Self {
         Self { parts, connection }
     }

@@ -1,7 +1,7 @@
 //! Processes one request: looks it up, checks it, calls its handler and writes the reply.
 
 use runtime_config::limits;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::call::{Call, Progress};
 use super::catalog::{Facts, Group, Lookup};
@@ -29,7 +29,7 @@ pub struct Served {
 
 /// Serves a request. If the reply [overflows](Reply::overflowed), the request has changed no state,
 /// and the caller can retry it with a larger buffer.
-pub(super) fn serve<M: Machine>(
+pub(super) fn serve<M: Access>(
     parts: &mut Parts<M>,
     connection: &mut Connection,
     arguments: Arguments<'_>,
@@ -118,7 +118,7 @@ pub(super) fn serve<M: Machine>(
 /// Checks the number of arguments and the authentication. Returns `false` if the request was
 /// refused; the error has then been written.
 #[inline(always)]
-fn is_served<M: Machine>(
+fn is_served<M: Access>(
     parts: &mut Parts<M>,
     connection: &mut Connection,
     number: usize,
@@ -156,7 +156,7 @@ fn is_served<M: Machine>(
 /// Returns whether a request must wait until an audit or the transaction of another session has
 /// ended.
 #[cold]
-fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -> bool {
+fn must_wait<M: Access>(parts: &Parts<M>, session: &Session, command: &Facts) -> bool {
     let is_apart = matches!(command.group, Group::Connection | Group::Report);
     let workers = &parts.workers;
     workers.is_checking && !command.is_light || workers.exclude(session.owner.number) && !is_apart
@@ -165,7 +165,7 @@ fn must_wait<M: Machine>(parts: &Parts<M>, session: &Session, command: &Facts) -
 /// Ends a call that was timed, that continues later, or that will be retried. A call that will be
 /// retried is not counted.
 #[cold]
-fn end_call<M: Machine>(
+fn end_call<M: Access>(
     parts: &mut Parts<M>,
     connection: &mut Connection,
     number: usize,

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use runtime_config::limits::CPUS_MAX;
-use vmalloc::{Machine, RegionError};
+use vmalloc::{Access, RegionError};
 
 use super::background;
 use super::connection::{Abandoned, Connection};
@@ -25,7 +25,7 @@ impl Housekeeping {
 
     /// Ends a connection: cancels its task, discards its transaction and marks its regions as orphaned. Later
     /// turns free these regions, each turn within its budget.
-    pub(super) fn end<M: Machine>(&mut self, parts: &mut Parts<M>, connection: &mut Connection) {
+    pub(super) fn end<M: Access>(&mut self, parts: &mut Parts<M>, connection: &mut Connection) {
         self.abandoned.extend(connection.cancel(parts));
         let session = &mut connection.session;
         let owner = session.owner;
@@ -40,7 +40,7 @@ impl Housekeeping {
 
     /// Collects the results of completed operations that no connection waits for. Returns whether
     /// there were any.
-    pub(super) fn collect<M: Machine>(&mut self, parts: &mut Parts<M>) -> bool {
+    pub(super) fn collect<M: Access>(&mut self, parts: &mut Parts<M>) -> bool {
         let was_idle = parts.workers.are_idle();
         background::collect(parts);
         for _ in 0..self.abandoned.len() {
@@ -56,7 +56,7 @@ impl Housekeeping {
 
     /// Frees regions with an expired lease and regions of ended connections, within the budget.
     /// Returns whether any work was done.
-    pub(super) fn reap<M: Machine>(&self, parts: &mut Parts<M>, budget: &mut Budget) -> bool {
+    pub(super) fn reap<M: Access>(&self, parts: &mut Parts<M>, budget: &mut Budget) -> bool {
         if parts.workers.are_restricted() {
             return false;
         }
@@ -92,7 +92,7 @@ impl Housekeeping {
 
     /// Asserts that no reservation is left when there is neither a connection nor a task that could
     /// return it.
-    fn assert_given_back<M: Machine>(&self, parts: &Parts<M>) {
+    fn assert_given_back<M: Access>(&self, parts: &Parts<M>) {
         let is_deserted = parts.clients.entries().next().is_none() && self.abandoned.is_empty();
         let reservations = parts.store.reservations;
         debug_assert!(

@@ -1,7 +1,7 @@
 //! The parts of the service that handlers use.
 
 use runtime_config::cmdline::Config;
-use vmalloc::{Machine, PAGE_BYTES, Row, Vmalloc};
+use vmalloc::{Access, PAGE_BYTES, Row, Vmalloc};
 
 use super::catalog::{Catalog, Facts};
 use super::client_list::ClientList;
@@ -23,7 +23,7 @@ pub const NOT_ADMITTED: Failure = Failure::Plain("NOAUTH Authentication required
 
 /// The parts of the service: its state without housekeeping.
 #[derive(Debug)]
-pub(super) struct Parts<M: Machine + 'static> {
+pub(super) struct Parts<M: Access + 'static> {
     pub(super) store: Store<M>,
     pub(super) workers: Workers<M>,
     pub(super) background: Background,
@@ -39,7 +39,7 @@ pub(super) struct Parts<M: Machine + 'static> {
     pub(super) shutdown_log_at_us: u64,
 }
 
-impl<M: Machine> Parts<M> {
+impl<M: Access> Parts<M> {
     /// Allocates all memory that the parts will ever need.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl<M: Machine> Parts<M> {
         let room_for_bytes = room.len().checked_sub(LINE_END.len())?;
         let length =
             usize::try_from(streamed.left).map_or(room_for_bytes, |left| left.min(room_for_bytes));
-        self.store.vm.machine().read(streamed.start, &mut room[..length]).ok()?;
+        self.store.read_at(streamed.start, &mut room[..length]).ok()?;
         streamed.start += length as u64;
         streamed.left -= length as u64;
         if streamed.left > 0 {

@@ -1,6 +1,6 @@
 //! Decides whether a request inside a transaction is queued, served immediately or refused.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::catalog::Lookup;
 use super::failure::Failure;
@@ -36,7 +36,7 @@ const REPLY_BYTES_BATCH: usize = 20 << 10;
 /// Decides whether a request of a session in a transaction is queued, served immediately or
 /// refused. A request that could never succeed, such as an unknown command, is refused immediately,
 /// and its transaction then fails at `EXEC`.
-pub(super) fn check<M: Machine>(
+pub(super) fn check<M: Access>(
     parts: &mut Parts<M>,
     session: &mut Session,
     arguments: Arguments<'_>,

@@ -2,18 +2,18 @@
 
 use arrayvec::ArrayString;
 use runtime_config::limits::NAME_SHOWN_BYTES_MAX;
-use vmalloc::{Machine, RegionInfo, Row};
+use vmalloc::{Access, RegionInfo, Row};
 
 use super::metrics::CommandStats;
 use super::parts::Parts;
 
 /// A read-only view of the service for reports.
 #[derive(Debug)]
-pub struct Reports<'a, M: Machine + 'static> {
+pub struct Reports<'a, M: Access + 'static> {
     parts: &'a Parts<M>,
 }
 
-impl<'a, M: Machine> Reports<'a, M> {
+impl<'a, M: Access> Reports<'a, M> {
     pub(super) fn new(parts: &'a Parts<M>) -> Self {
         Self { parts }
     }

@@ -24,7 +24,7 @@ use core::fmt::Write;
 use arrayvec::ArrayString;
 use runtime_config::cmdline::Config;
 use runtime_config::limits::{self, NAME_SHOWN_BYTES_MAX};
-use vmalloc::{Machine, RegionError, RegionId, RegionInfo, Vmalloc};
+use vmalloc::{Access, RegionError, RegionId, RegionInfo, Vmalloc};
 
 use super::failure::{Failure, RegionName, Word};
 use super::owner::Owner;
@@ -58,7 +58,7 @@ pub(super) struct Lookups {
 
 /// The window, and the records of the regions of clients.
 #[derive(Debug)]
-pub(super) struct Store<M: Machine + 'static> {
+pub(super) struct Store<M: Access + 'static> {
     pub(super) vm: &'static Vmalloc<M>,
     pub(super) ledger: Ledger,
     pub(super) names: Names,
@@ -75,7 +75,7 @@ pub(super) struct Store<M: Machine + 'static> {
     pub(super) free_pages_max: u64,
 }
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Allocates all memory that the records will ever need.
     ///
     /// # Errors
@@ -234,7 +234,7 @@ impl<M: Machine> Store<M> {
 }
 
 #[cold]
-fn touch_watched<M: Machine>(store: &Store<M>, id: RegionId) {
+fn touch_watched<M: Access>(store: &Store<M>, id: RegionId) {
     if let Some(name) = store.ledger.name(id) {
         store.watches.touch(store.names.hash_at(name));
     }

@@ -9,7 +9,7 @@ mod subcommands;
 use core::fmt;
 use core::marker::PhantomData;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::catalog::flags::{self, Flags};
 use super::catalog::{Catalog, Facts, Group, Lookup};
@@ -35,13 +35,13 @@ static HTTP_FACTS: Facts = {
 };
 
 /// The facts and handlers of all commands, followed by those of all subcommands.
-struct Flat<M: Machine + 'static> {
+struct Flat<M: Access + 'static> {
     facts: [Facts; ALL_MAX],
     handlers: [Handler<M>; ALL_MAX],
     count: usize,
 }
 
-impl<M: Machine> Flat<M> {
+impl<M: Access> Flat<M> {
     const fn of(table: &'static [Command<M>]) -> Self {
         let mut flat = Self {
             facts: [table[0].facts; ALL_MAX],
@@ -70,7 +70,7 @@ impl<M: Machine> Flat<M> {
 /// The table of commands for one machine type.
 pub struct Commands<M>(PhantomData<M>);
 
-impl<M: Machine + 'static> Commands<M> {
+impl<M: Access + 'static> Commands<M> {
     const FLAT: &'static Flat<M> = &Flat::of(Rows::TABLE);
 
     /// The facts of every command and subcommand.

@@ -1,6 +1,6 @@
 //! The states of commands that continue in later turns, with one variant for each command.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::call::{Step, Stepped};
 use super::command::allocate::Allocation;
@@ -36,7 +36,7 @@ pub(super) enum Task {
 
 impl Task {
     /// Continues the command by one step.
-    pub(super) fn step<M: Machine>(
+    pub(super) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -58,7 +58,7 @@ impl Task {
 
     /// Cancels the command, because its connection has ended. Returns the state while an operation
     /// on an AP is in flight for the command.
-    pub(super) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(super) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         match self {
             Self::Allocate(state) => state.cancel(parts).map(Self::Allocate),
             Self::Audit(state) => state.cancel(parts).map(Self::Audit),

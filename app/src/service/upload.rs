@@ -1,7 +1,7 @@
 //! Uploads: `VWRITE` and `SET` with more data than the input of a connection holds. The data is
 //! written into the region while it arrives.
 
-use vmalloc::{Machine, RegionId, Request};
+use vmalloc::{Access, RegionId, Request};
 
 use super::call::Call;
 use super::catalog::Group;
@@ -51,7 +51,7 @@ const OPTIONS_MAX: usize = 64;
 /// Returns `None` if the request is not an upload. Returns `false` if the request was refused: the
 /// error has been written, and the caller must discard the data. All checks are made before the
 /// first byte of data is written.
-pub(super) fn open<M: Machine>(
+pub(super) fn open<M: Access>(
     parts: &mut Parts<M>,
     session: &mut Session,
     upload: &mut Option<Upload>,
@@ -82,7 +82,7 @@ pub(super) fn open<M: Machine>(
     }
 }
 
-fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
+fn write<M: Access>(call: &Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
     let info = call.region(call.argument(1))?;
     let offset = call.size(2, "an offset is a number of bytes")?;
     call.parts.store.check_range(&info, offset, length)?;
@@ -92,7 +92,7 @@ fn write<M: Machine>(call: &Call<'_, '_, M>, length: u64) -> Result<Upload, Fail
 }
 
 /// Allocates the region of a large `SET`, into which the data will be written.
-fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
+fn set<M: Access>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Failure> {
     let publication = Publication::of(key(call.argument(1))?);
     let request = Request::try_new(length)?.caller(CLIENT);
     let (owner, pages) = (call.session.owner, request.pages().get());
@@ -109,7 +109,7 @@ fn set<M: Machine>(call: &mut Call<'_, '_, M>, length: u64) -> Result<Upload, Fa
 }
 
 /// Writes the next received bytes of a session's upload into its region.
-pub(super) fn feed<M: Machine>(
+pub(super) fn feed<M: Access>(
     parts: &mut Parts<M>,
     session: &mut Session,
     upload: &mut Option<Upload>,
@@ -157,7 +157,7 @@ pub(super) fn feed<M: Machine>(
 
 /// Returns whether the options of a large `SET` must wait, because the region that has the key is
 /// being changed.
-pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Upload>) -> bool {
+pub(super) fn delays_options<M: Access>(parts: &Parts<M>, upload: &Option<Upload>) -> bool {
     let publication = upload.as_ref().and_then(|upload| upload.publication.as_ref());
     let name = publication.and_then(|publication| publication.borrowed().name());
     name.is_some_and(|name| matches!(parts.store.key(name), Err(Failure::Changing(_))))
@@ -165,7 +165,7 @@ pub(super) fn delays_options<M: Machine>(parts: &Parts<M>, upload: &Option<Uploa
 
 /// Publishes the region of a large `SET` with the given options. If the reply overflows, no state
 /// has changed, and the caller must repeat the call with a larger buffer.
-pub(super) fn finish<M: Machine>(
+pub(super) fn finish<M: Access>(
     parts: &mut Parts<M>,
     session: &mut Session,
     upload: &mut Option<Upload>,
@@ -188,7 +188,7 @@ pub(super) fn finish<M: Machine>(
 
 /// Returns whether the options of a large `SET` ask for the old value, and the old value does not
 /// fit into the reply.
-fn overflows_with_old<M: Machine>(
+fn overflows_with_old<M: Access>(
     parts: &Parts<M>,
     session: &Session,
     upload: &Option<Upload>,
@@ -210,7 +210,7 @@ fn overflows_with_old<M: Machine>(
 }
 
 /// Frees the region of a large `SET` whose options are invalid, and writes the error.
-pub(super) fn abort<M: Machine>(
+pub(super) fn abort<M: Access>(
     parts: &mut Parts<M>,
     upload: &mut Option<Upload>,
     failure: &Failure,
@@ -223,12 +223,12 @@ pub(super) fn abort<M: Machine>(
     refuse(parts, failure, reply);
 }
 
-fn refuse<M: Machine>(parts: &mut Parts<M>, failure: &Failure, reply: &mut Reply<'_>) {
+fn refuse<M: Access>(parts: &mut Parts<M>, failure: &Failure, reply: &mut Reply<'_>) {
     parts.metrics.refuse(failure, reply);
 }
 
 /// Counts an upload. Uploads are counted here because no handler of the command table serves them.
-fn count<M: Machine>(parts: &mut Parts<M>, command: &str, is_failed: bool) {
+fn count<M: Access>(parts: &mut Parts<M>, command: &str, is_failed: bool) {
     let number = parts.catalog.number(command.as_bytes());
     parts.metrics.calls.count(number.unwrap_or(usize::MAX), is_failed);
 }

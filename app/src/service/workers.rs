@@ -6,7 +6,7 @@ mod budget;
 mod offload;
 mod placement;
 
-use vmalloc::{Machine, RegionId, Vmalloc};
+use vmalloc::{Access, RegionId, Vmalloc};
 
 pub use budget::Budget;
 pub use offload::Submit;
@@ -26,7 +26,7 @@ pub(super) struct Background {
 
 /// The APs, and the sessions that exclude requests of other sessions.
 #[derive(Debug)]
-pub(super) struct Workers<M: Machine + 'static> {
+pub(super) struct Workers<M: Access + 'static> {
     offload: Offload<M>,
     /// The session that waits until no operation is in flight. Until its request is served, other
     /// sessions submit no operations.
@@ -37,7 +37,7 @@ pub(super) struct Workers<M: Machine + 'static> {
     pub(super) exclusive: u64,
 }
 
-impl<M: Machine> Workers<M> {
+impl<M: Access> Workers<M> {
     /// Creates the value without APs. [`set_submit`](Self::set_submit) adds them.
     pub(super) fn new() -> Self {
         Self { offload: Offload::new(), held_for: None, is_checking: false, exclusive: 0 }

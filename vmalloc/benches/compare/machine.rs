@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 use vmalloc::{
-    Access, AccessKind, Config, CpuId, CpuSet, Cpus, Fault, Frame, FrameRange, Machine, PAGE_BYTES,
-    Page, PhysicalMemory, SetupError, TlbControl, Vmalloc, sim,
+    Config, CpuId, CpuSet, Cpus, Frame, FrameRange, Machine, PAGE_BYTES, Page, PhysicalMemory,
+    SetupError, TlbControl, Vmalloc, sim,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -121,25 +121,6 @@ unsafe impl PhysicalMemory for BenchMachine {
     }
 }
 
-// SAFETY: every access returns a fault without touching memory.
-unsafe impl Access for BenchMachine {
-    fn read(&self, address: VirtAddr, _bytes: &mut [u8]) -> Result<(), Fault> {
-        Err(Fault { address, kind: AccessKind::Read })
-    }
-
-    fn write(&self, address: VirtAddr, _bytes: &[u8]) -> Result<(), Fault> {
-        Err(Fault { address, kind: AccessKind::Write })
-    }
-
-    fn fill(&self, address: VirtAddr, _length: u64, _byte: u8) -> Result<(), Fault> {
-        Err(Fault { address, kind: AccessKind::Write })
-    }
-
-    fn probe(&self, address: VirtAddr, kind: AccessKind) -> Result<(), Fault> {
-        Err(Fault { address, kind })
-    }
-}
-
 // SAFETY: no address is ever translated, so no translation must be dropped.
 unsafe impl TlbControl for BenchMachine {
     fn flush_page(&self, _page: Page) {}
@@ -171,7 +152,8 @@ unsafe impl Cpus for BenchMachine {
     }
 }
 
-impl Machine for BenchMachine {
+// SAFETY: the root is fixed, and only the crate stores entries.
+unsafe impl Machine for BenchMachine {
     fn root(&self) -> Frame {
         self.memory.frame(0)
     }

@@ -4,6 +4,7 @@ use super::parts::Core;
 use crate::frame::FrameChain;
 use crate::machine::{CpuId, Machine};
 use crate::page::LARGE_PAGES;
+use crate::raw;
 
 /// Releases single frames and blocks of 512 frames.
 pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
@@ -11,7 +12,7 @@ pub(super) fn mixed<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain) {
     if M::RETIRES {
         for block in blocks.frames(core.frames.buddy.metas()) {
             for offset in 0..LARGE_PAGES {
-                core.machine.retire(core.frames.buddy.frame(block) + offset, false);
+                raw::retire(&core.machine, core.frames.buddy.frame(block) + offset, false);
             }
         }
     }
@@ -31,7 +32,7 @@ pub(super) fn singles<M: Machine>(core: &Core<M>, cpu: CpuId, chain: FrameChain)
 pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
     if M::RETIRES {
         for frame in chain.frames(core.frames.buddy.metas()) {
-            core.machine.retire(core.frames.buddy.frame(frame), false);
+            raw::retire(&core.machine, core.frames.buddy.frame(frame), false);
         }
     }
 }
@@ -40,7 +41,7 @@ pub(super) fn retire<M: Machine>(core: &Core<M>, chain: &FrameChain) {
 pub(super) fn zeroed<M: Machine>(core: &Core<M>, chain: FrameChain) {
     if M::RETIRES {
         for frame in chain.frames(core.frames.buddy.metas()) {
-            core.machine.retire(core.frames.buddy.frame(frame), true);
+            raw::retire(&core.machine, core.frames.buddy.frame(frame), true);
         }
     }
     core.frames.put_zeroed(chain);

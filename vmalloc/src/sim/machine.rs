@@ -41,7 +41,7 @@ pub fn window(pages: u64) -> PageRange {
 /// # Examples
 ///
 /// ```
-/// use vmalloc::{sim::{self, SimMachine}, Access, CpuId};
+/// use vmalloc::{sim::{self, SimMachine}, CpuId};
 ///
 /// let vm = SimMachine::new(256, 2).set_up(sim::window(1024), 0, 0)?;
 /// let region = vm.vzalloc(4_096)?;
@@ -145,7 +145,12 @@ impl SimMachine {
 
     /// Binds the calling thread to a CPU. Every CPU must then be a thread, which calls
     /// [`Vmalloc::acknowledge`] or is halted.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such CPU.
     pub fn become_cpu(&self, cpu: CpuId) {
+        assert!(cpu.0 < self.count(), "there is no {cpu:?}");
         CPU.set(Some(cpu.0));
         self.threads.store(true, Ordering::SeqCst);
     }
@@ -271,14 +276,16 @@ impl SimMachine {
         self.memory.spoilt(|frame| mapped.contains(&frame))
     }
 
-    /// Asserts that no CPU can reach a frame that is freed.
-    fn assert_forgotten(&self, frame: Frame) {
+    /// Asserts that no CPU can reach a frame that is freed. A halted CPU may have a translation of
+    /// the frame. Accesses by it panic until the CPU flushes.
+    pub(super) fn assert_forgotten(&self, frame: Frame) {
         let asleep = self.asleep.lock().expect("no test panics inside");
-        let cpus = self.cpus.lock().expect("no test panics inside");
-        for (cpu, caches) in (0..).zip(cpus.iter()) {
+        let mut cpus = self.cpus.lock().expect("no test panics inside");
+        for (cpu, caches) in (0..).zip(cpus.iter_mut()) {
             assert!(!caches.knows_table(frame), "{frame:?} is freed, CPU {cpu} walks it");
             let is_awake = !asleep.contains(&cpu);
             assert!(!is_awake || !caches.maps(frame), "{frame:?} is freed, CPU {cpu} reaches it");
+            caches.mark_freed(frame);
         }
     }
 
@@ -348,7 +355,14 @@ unsafe impl PhysicalMemory for SimMachine {
         }
     }
 
-    fn retire(&self, frame: Frame, zeroed: bool) {
+    unsafe fn copy(&self, from: Frame, to: Frame) {
+        self.memory.own(to);
+        for (from, to) in self.memory.words(from).iter().zip(self.memory.words(to)) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    unsafe fn retire(&self, frame: Frame, zeroed: bool) {
         self.wander();
         self.assert_forgotten(frame);
         self.memory.retire(frame, zeroed);
@@ -417,7 +431,9 @@ unsafe impl Cpus for SimMachine {
     }
 }
 
-impl Machine for SimMachine {
+#[expect(unsafe_code, reason = "the seam's traits are promises")]
+// SAFETY: the root is fixed, and only the crate stores entries.
+unsafe impl Machine for SimMachine {
     fn root(&self) -> Frame {
         self.memory.root()
     }

@@ -37,7 +37,8 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 fn bytes(frames: u64) -> usize {
-    usize::try_from(frames * PAGE_BYTES).expect("the host has that much memory")
+    let bytes = frames.checked_mul(PAGE_BYTES).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.expect("the host has that much memory")
 }
 
 impl Memory {

@@ -66,6 +66,19 @@ impl Caches {
         self.tables.clear();
     }
 
+    /// Marks the translations to a frame that was freed, so that accesses by them panic.
+    pub(super) fn mark_freed(&mut self, frame: Frame) {
+        for translation in self.leaves.values_mut().filter(|known| known.frame == frame) {
+            translation.is_freed = true;
+        }
+    }
+
+    /// Asserts that the frame of a cached translation was not freed since.
+    pub(super) fn assert_current(&self, page: Page) {
+        let is_freed = self.leaves.get(&page).is_some_and(|known| known.is_freed);
+        assert!(!is_freed, "a CPU that was not flushed reaches a freed frame at {page:?}");
+    }
+
     /// Returns whether the TLB translates some page to this frame.
     pub(super) fn maps(&self, frame: Frame) -> bool {
         self.leaves.values().any(|translation| translation.frame == frame)

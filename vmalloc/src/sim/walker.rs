@@ -28,6 +28,8 @@ pub(super) struct Translation {
     pub(super) execute: bool,
     /// Whether the leaf maps 2 MiB.
     pub(super) large: bool,
+    /// Whether the frame was freed after the walk.
+    pub(super) is_freed: bool,
 }
 
 /// A table at which a walk can start, with the rights of the entries above it.
@@ -66,10 +68,10 @@ pub(super) fn walk(
         if large {
             assert!(frame.start_address().is_aligned(2u64 << 20), "{entry:#x} at {address:#x}");
             let frame = frame + (address >> 12 & 0x1ff);
-            return Some(Translation { frame, write, execute, large });
+            return Some(Translation { frame, write, execute, large, is_freed: false });
         }
         if here.level == 1 {
-            return Some(Translation { frame, write, execute, large });
+            return Some(Translation { frame, write, execute, large, is_freed: false });
         }
         here = Start { level: here.level - 1, table: frame, write, execute };
         seen(here);

@@ -1,6 +1,6 @@
 //! The expected contents of the pages of a region: the first and the last word of each page.
 
-use vmalloc::{Access, AccessKind, PAGE_BYTES, Protection};
+use vmalloc::{AccessKind, PAGE_BYTES, Protection};
 use x86_64::VirtAddr;
 
 use super::{Held, World};

@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use vmalloc::{Access, AccessKind, PAGE_BYTES, Region, RegionError, RegionId, SiteKind};
+use vmalloc::{AccessKind, PAGE_BYTES, Region, RegionError, RegionId, SiteKind};
 use x86_64::VirtAddr;
 
 use super::World;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vmalloc::{
-    Access, AccessKind, Cursor, Frame, PAGE_BYTES, Protection, RegionInfo, RegionState, SiteKind,
+    AccessKind, Cursor, Frame, PAGE_BYTES, Protection, RegionInfo, RegionState, SiteKind,
 };
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;

@@ -1,6 +1,6 @@
 //! Changes rights, and checks that every CPU uses the new rights when the call returns.
 
-use vmalloc::{Access, PAGE_BYTES, Protection, RegionError};
+use vmalloc::{PAGE_BYTES, Protection, RegionError};
 use x86_64::VirtAddr;
 
 use super::World;

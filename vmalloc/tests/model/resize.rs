@@ -2,8 +2,8 @@
 //! pages are lazy.
 
 use vmalloc::{
-    Access, AccessKind, Frame, PAGE_BYTES, Page, PageCount, ReallocMode, RegionError, RegionInfo,
-    Resize, ResizeError, Resized, Stats,
+    AccessKind, Frame, PAGE_BYTES, Page, PageCount, ReallocMode, RegionError, RegionInfo, Resize,
+    ResizeError, Resized, Stats,
 };
 use x86_64::VirtAddr;
 

@@ -1,13 +1,14 @@
 //! Workloads that resize regions.
 
-use vmalloc::{Machine, PAGE_BYTES, Resize};
+use vmalloc::{Access, PAGE_BYTES, Resize};
 
 use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
+use crate::bench::first_bytes;
 
 /// Size in bytes at which [`growth`](CpuRun::growth) stops.
 const GROWTH_BYTES: u64 = 16 << 20;
 
-impl<M: Machine> CpuRun<M> {
+impl<M: Access> CpuRun<M> {
     /// Grows and shrinks a region, and checks after each step that the first byte still has the value that was written
     /// at the start.
     pub(super) fn resize(&self) -> StepResult {
@@ -16,8 +17,7 @@ impl<M: Machine> CpuRun<M> {
         for bytes in [4 * PAGE_BYTES, PAGE_BYTES, PAGE_BYTES / 2, PAGE_BYTES] {
             region.resize(&Resize::to(bytes))?;
             let mut byte = [0];
-            let read = self.vm.machine().read(region.address(), &mut byte);
-            if read.is_err() || byte != *b"a" {
+            if !first_bytes::read(self.vm, &region.info(), &mut byte) || byte != *b"a" {
                 return Err(StepFailed);
             }
         }

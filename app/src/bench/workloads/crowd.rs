@@ -1,6 +1,6 @@
 //! Workloads that allocate and free regions while many other regions exist.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::bench::cpu_run::{CpuRun, StepFailed, StepResult};
 use crate::bench::held::Held;
@@ -12,7 +12,7 @@ const BUSY: u64 = 15_000;
 /// Number of pages of the long region.
 const LONG: u64 = 100;
 
-impl<M: Machine> CpuRun<M> {
+impl<M: Access> CpuRun<M> {
     /// Makes many one-page holes in the used addresses, and then measures allocations of one page, which fit into such
     /// a hole.
     pub(super) fn full_fit(&mut self) -> StepResult {

@@ -3,14 +3,14 @@
 #![expect(unsafe_code, reason = "maps frames a second time, and writes to them")]
 
 use arrayvec::ArrayVec;
-use vmalloc::{Frame, Machine, Protection, Region};
+use vmalloc::{Access, Frame, Protection, Region};
 
 use crate::bench::cpu_run::{CpuRun, StepResult};
 
 /// Maximum number of frames that are mapped or cleared in one loop.
 const FRAMES_MAX: usize = 512;
 
-impl<M: Machine> CpuRun<M> {
+impl<M: Access> CpuRun<M> {
     /// Maps the frames of a region a second time, writes a byte through this mapping, and unmaps it.
     pub(super) fn map_ram(&mut self) -> StepResult {
         let region = self.allocate(self.plan.pages.min(FRAMES_MAX as u64))?;

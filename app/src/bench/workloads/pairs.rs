@@ -1,6 +1,6 @@
 //! Workloads that allocate one region and free it again.
 
-use vmalloc::{Machine, PAGE_BYTES, Request};
+use vmalloc::{Access, PAGE_BYTES, Request};
 
 use crate::bench::cpu_run::{CpuRun, StepResult};
 
@@ -9,7 +9,7 @@ pub(super) const STACK_ALIGN: u64 = 32 << 10;
 /// Maximum number of pages of a region of random size.
 const RANDOM_PAGES: u64 = 100;
 
-impl<M: Machine> CpuRun<M> {
+impl<M: Access> CpuRun<M> {
     /// Allocates and frees a region.
     pub(super) fn pair(&self) -> StepResult {
         drop(self.allocate(self.plan.pages)?);

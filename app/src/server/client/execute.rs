@@ -1,6 +1,6 @@
 //! Transactions of a connection: requests are queued, then `EXEC` serves them in order.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::{Client, OUTPUT_BYTES, Phase, Shared};
 use crate::buffers::Buffers;
@@ -29,7 +29,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Queues the parsed request, or returns [`QueuedStep::Serve`] if it is to be served
     /// immediately.
     #[cold]
-    pub(super) fn queue<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn queue<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
@@ -70,7 +70,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Reserves output space for the smallest possible replies to all queued requests. A request
     /// that was executed must be answered, so `EXEC` must not start without that space.
-    fn prepare_replies<M: Machine, B: Buffers<Buffer = T>>(
+    fn prepare_replies<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> QueuedStep {
@@ -111,7 +111,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Serves the next queued request, or ends the transaction. Returns whether any work was done.
-    pub(super) fn execute<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn execute<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
@@ -146,7 +146,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Retries a queued request whose reply of `needed` bytes did not fit, with a larger buffer.
     /// Replies with an error if no buffer can be allocated. Returns `false` if the request must
     /// wait.
-    fn answer_largely<M: Machine, B: Buffers<Buffer = T>>(
+    fn answer_largely<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         needed: usize,
@@ -179,7 +179,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
         true
     }
 
-    fn finish_execution<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) {
+    fn finish_execution<M: Access, B>(&mut self, shared: &mut Shared<'_, M, B>) {
         shared.service.discard_transaction(self.connection.session_mut());
         self.output.stop_collecting();
         self.queue.clear();

@@ -1,7 +1,7 @@
 //! Requests that do not fit into the fixed input of a connection, and bytes that break the
 //! protocol.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::{Client, Phase, Shared, held_bytes_max};
 use crate::buffers::Buffers;
@@ -14,7 +14,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Begins a request that does not fit into the fixed input: a large write is served while its
     /// bytes arrive, any other request is held in a larger buffer. Returns whether any work was
     /// done.
-    pub(super) fn oversize<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn oversize<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         oversize: &Oversize,
@@ -41,7 +41,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Allocates a larger buffer for the request at the front of the input; `rest` tells how much
     /// of the request is missing. Refuses the request if no buffer can be allocated. Returns
     /// whether any work was done.
-    pub(super) fn hold<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn hold<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         rest: &Oversize,
@@ -69,7 +69,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Refuses a request that has not arrived completely.
-    pub(super) fn refuse_oversize<M: Machine, B>(
+    pub(super) fn refuse_oversize<M: Access, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         failure: &Failure,
@@ -82,14 +82,14 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Discards the request that `rest` describes: the parsed bytes immediately, the remaining
     /// bytes as they arrive.
-    pub(super) fn skip<M: Machine, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
+    pub(super) fn skip<M: Access, B>(&mut self, shared: &Shared<'_, M, B>, rest: &Oversize) {
         self.phase = Phase::Discard(Discard::new(rest, &self.limits(shared)));
         self.resume = Resume::default();
         self.input.consume(rest.consumed);
     }
 
     /// Consumes bytes of a request that is being discarded. Returns whether any work was done.
-    pub(super) fn discard<M: Machine, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
+    pub(super) fn discard<M: Access, B>(&mut self, shared: &mut Shared<'_, M, B>) -> bool {
         let Phase::Discard(discard) = &mut self.phase else { return false };
         match discard.step(self.input.bytes()) {
             DiscardProgress::Pending { consumed } => {
@@ -111,7 +111,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Replies with the protocol error, and requests the end of the connection.
-    pub(super) fn break_off<M: Machine, B>(
+    pub(super) fn break_off<M: Access, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         error: ProtocolError,

@@ -1,7 +1,7 @@
 //! Requests of a connection, and their replies.
 
 use runtime_config::limits;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::execute::QueuedStep;
 use super::{Client, Shared};
@@ -19,7 +19,7 @@ pub(super) const SPILL_SLACK_BYTES: usize = 4096;
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Serves the next request in the input. Returns whether any work was done; `false` means that the request
     /// is incomplete or must wait.
-    pub(super) fn request<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn request<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
@@ -53,7 +53,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
 /// Ensures that the larger buffer of an incomplete request has space for more bytes. Returns
 /// whether any work was done.
-fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
 ) -> bool {
@@ -67,7 +67,7 @@ fn wait_for_more<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T
 
 /// Answers the parsed request. A reply that does not fit into the output gets a larger buffer.
 /// Returns `false` if the request must wait until earlier replies are sent.
-fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
 ) -> bool {
@@ -87,7 +87,7 @@ fn answer<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
 }
 
 /// Answers the parsed request immediately, without queueing the request for a transaction.
-fn answer_now<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+fn answer_now<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
 ) -> bool {

@@ -1,6 +1,6 @@
 //! Large writes, which are served while their bytes arrive.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::request::SPILL_SLACK_BYTES;
 use super::{Client, Phase, Shared};
@@ -12,7 +12,7 @@ use crate::service::{Connection, Failure, Flow};
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Passes received bytes of a large write to the service. Returns whether any work was done.
-    pub(super) fn stream<M: Machine, B>(
+    pub(super) fn stream<M: Access, B>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         following: usize,
@@ -50,7 +50,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Completes a large `SET` with the arguments behind its data.
-    pub(super) fn options<M: Machine, B: Buffers<Buffer = T>>(
+    pub(super) fn options<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
     ) -> bool {
@@ -92,7 +92,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Completes a large `SET` whose reply, the old value, needs a buffer of `needed` bytes.
-    fn answer_options<M: Machine, B: Buffers<Buffer = T>>(
+    fn answer_options<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         needed: usize,

@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::{Client, Phase, Shared, TurnOutcome};
 use crate::buffers::Buffers;
@@ -25,7 +25,7 @@ const HELD_US_MAX: u64 = 8_000;
 
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     /// Runs one turn of the client, in which at most `share` requests are served.
-    pub(in crate::server) fn turn<M: Machine, B: Buffers<Buffer = T>>(
+    pub(in crate::server) fn turn<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
@@ -44,7 +44,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
 
     /// Sends, receives and serves until no work is left, the output is full, or the share of the
     /// client is used up.
-    fn work<M: Machine, B: Buffers<Buffer = T>>(
+    fn work<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
@@ -113,7 +113,7 @@ impl<T: AsRef<[u8]> + AsMut<[u8]>> Client<T> {
     }
 
     /// Serves the requests in the input. Returns whether any work was done.
-    fn serve<M: Machine, B: Buffers<Buffer = T>>(
+    fn serve<M: Access, B: Buffers<Buffer = T>>(
         &mut self,
         shared: &mut Shared<'_, M, B>,
         budget: &mut Budget,
@@ -180,7 +180,7 @@ fn is_done<T: AsRef<[u8]> + AsMut<[u8]>>(client: &Client<T>) -> bool {
 /// Continues work that other clients must not observe half done: a transaction, or a request that
 /// has set some of its keys. The connection ends only after this work. Returns whether there was
 /// such work.
-fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B: Buffers<Buffer = T>>(
+fn completes<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B: Buffers<Buffer = T>>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     budget: &mut Budget,
@@ -203,7 +203,7 @@ fn may_hold<T: AsRef<[u8]> + AsMut<[u8]>>(client: &mut Client<T>, now_us: u64) -
 
 /// Moves received bytes into the input. Returns whether any bytes were moved, or `None` if the
 /// connection has gone.
-fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     socket: ConnectionId,
@@ -233,7 +233,7 @@ fn receive<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
     }
 }
 
-fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     socket: ConnectionId,
@@ -249,7 +249,7 @@ fn send<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
 /// Copies the next part of a streamed reply into the output, once the output is empty. Returns
 /// whether a part was copied. Returns `None` if the rest of the reply cannot be read; the
 /// connection must then end, because its reply is incomplete.
-fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
 ) -> Option<bool> {
@@ -260,7 +260,7 @@ fn fill<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
 }
 
 /// Continues the sliced request in progress by one slice. Returns whether any work was done.
-fn step<T: AsRef<[u8]> + AsMut<[u8]>, M: Machine, B>(
+fn step<T: AsRef<[u8]> + AsMut<[u8]>, M: Access, B>(
     client: &mut Client<T>,
     shared: &mut Shared<'_, M, B>,
     budget: &mut Budget,

@@ -1,6 +1,6 @@
 //! `VMALLOC`, `VZALLOC` and `VMALLOC_NODE`.
 
-use vmalloc::{Machine, RegionInfo, Request};
+use vmalloc::{Access, RegionInfo, Request};
 
 use crate::resp::Reply;
 use crate::service::call::{Begun, Call, Step, Stepped};
@@ -31,7 +31,7 @@ pub(in crate::service) struct Details {
 }
 
 /// Serves `VMALLOC size [ALIGN a] [ZERO|NOZERO] [NODE n] [PROT rw|ro] [NAME k [REPLACE]] [SOFT]`.
-pub(in crate::service) fn vmalloc<M: Machine>(
+pub(in crate::service) fn vmalloc<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Allocation>, Failure> {
     let options = Options::parse(call.arguments.iter().skip(2))?;
@@ -39,7 +39,7 @@ pub(in crate::service) fn vmalloc<M: Machine>(
 }
 
 /// Serves `VMALLOC_NODE size node [options of VMALLOC]`.
-pub(in crate::service) fn vmalloc_node<M: Machine>(
+pub(in crate::service) fn vmalloc_node<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Allocation>, Failure> {
     let mut options = Options::parse(call.arguments.iter().skip(3))?;
@@ -47,7 +47,7 @@ pub(in crate::service) fn vmalloc_node<M: Machine>(
     begin(call, &options)
 }
 
-fn begin<M: Machine>(
+fn begin<M: Access>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
 ) -> Result<Begun<Allocation>, Failure> {
@@ -68,7 +68,7 @@ fn begin<M: Machine>(
 
 /// Parses the size in the request, and checks that the limits admit the region. Returns the request
 /// to the library, the publication and the demand.
-fn admit<'a, M: Machine>(
+fn admit<'a, M: Access>(
     call: &Call<'_, '_, M>,
     options: &Options<'a>,
 ) -> Result<(Request, Publication<&'a [u8]>, Demand), Failure> {
@@ -83,7 +83,7 @@ fn admit<'a, M: Machine>(
 
 /// Allocates a region and replies, if the region is short enough to be zeroed within the request.
 /// Otherwise allocates no region and returns the placement of the work.
-fn allocate<M: Machine>(
+fn allocate<M: Access>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
 ) -> Result<Placement, Failure> {
@@ -106,7 +106,7 @@ fn allocate<M: Machine>(
 /// Allocates a region that is too long to be zeroed within the request: an AP zeroes it, or the BSP
 /// in slices.
 #[cold]
-fn allocate_long<M: Machine>(
+fn allocate_long<M: Access>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
     placement: Placement,
@@ -147,7 +147,7 @@ impl Allocation {
     }
 
     /// Continues the allocation. Publishes the region once it is zero.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -190,7 +190,7 @@ impl Allocation {
     /// Abandons the allocation, because its connection has ended. Returns the state if the AP is
     /// still allocating; the caller must then cancel again later. A region that the BSP zeroes
     /// needs no action: it is in the list of its connection, and becomes an orphan with that list.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, details) = self else { return None };
         match parts.workers.poll(ticket) {
             Err(ticket) => return Some(Self::OnAp(ticket, details)),
@@ -201,7 +201,7 @@ impl Allocation {
     }
 }
 
-fn publish<M: Machine>(
+fn publish<M: Access>(
     step: &mut Step<'_, '_, M>,
     info: &RegionInfo,
     details: &Details,
@@ -213,7 +213,7 @@ fn publish<M: Machine>(
     Ok(Stepped::Answered)
 }
 
-impl<M: Machine> Call<'_, '_, M> {
+impl<M: Access> Call<'_, '_, M> {
     /// Builds the request to the library. A named region gets no owning connection. A region of at
     /// most one slice is zeroed by the library during the allocation.
     pub(super) fn request(&self, bytes: u64, options: &Options<'_>) -> Result<Request, Failure> {

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use arrayvec::ArrayString;
-use vmalloc::{Audit, FlushKind, Machine, Purged};
+use vmalloc::{Access, Audit, FlushKind, Purged};
 
 use crate::resp::Reply;
 use crate::service::call::{Begun, Call, Step, Stepped};
@@ -24,7 +24,7 @@ pub(in crate::service) struct Purging(Ticket);
 
 /// Serves `VCHECK [FULL]`: replies with `OK` and counts, or with the violations found. The audit
 /// also compares the number of the service's records with the number of regions in the window.
-pub(in crate::service) fn vcheck<M: Machine>(
+pub(in crate::service) fn vcheck<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Auditing>, Failure> {
     let is_full = has_option(call, b"FULL")?;
@@ -48,7 +48,7 @@ pub(in crate::service) fn vcheck<M: Machine>(
 }
 
 /// Returns whether the command has its only possible option. Fails on any other word.
-fn has_option<M: Machine>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool, Failure> {
+fn has_option<M: Access>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool, Failure> {
     match call.arguments.get(1) {
         None => Ok(false),
         Some(word) if word.eq_ignore_ascii_case(option) => Ok(true),
@@ -56,7 +56,7 @@ fn has_option<M: Machine>(call: &Call<'_, '_, M>, option: &[u8]) -> Result<bool,
     }
 }
 
-fn reply_audit<M: Machine>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: &mut Reply<'_>) {
+fn reply_audit<M: Access>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: &mut Reply<'_>) {
     let noted = parts.store.ledger.count();
     if !audit.is_sound() || noted != audit.areas {
         parts.metrics.counters.errors += 1;
@@ -80,7 +80,7 @@ fn reply_audit<M: Machine>(parts: &mut Parts<M>, audit: &Audit, us: u64, reply: 
 
 impl Auditing {
     /// Replies when the audit has ended.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -99,7 +99,7 @@ impl Auditing {
 
     /// Collects the result of the audit, because the connection has ended. Allocations are
     /// permitted again once the audit has ended; until then the state is returned.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, start_us) = self;
         match parts.workers.poll(ticket) {
             Err(ticket) => Some(Self(ticket, start_us)),
@@ -113,7 +113,7 @@ impl Auditing {
 
 /// Serves `VPURGE [SYNC]`: replies with the number of purged areas and pages and the kind of flush.
 /// `SYNC` also releases the caches of the library: pooled addresses and empty page tables.
-pub(in crate::service) fn vpurge<M: Machine>(
+pub(in crate::service) fn vpurge<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Purging>, Failure> {
     let everything = has_option(call, b"SYNC")?;
@@ -140,7 +140,7 @@ fn reply_purged(purged: &Purged, reply: &mut Reply<'_>) {
 
 impl Purging {
     /// Replies when the purge has ended.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -156,7 +156,7 @@ impl Purging {
 
     /// Collects the result of the purge, because the connection has ended. Returns the state while
     /// the purge is in progress.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         parts.workers.poll(self.0).err().map(Self)
     }
 }

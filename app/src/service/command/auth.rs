@@ -1,7 +1,7 @@
 //! `AUTH`: the authentication of clients.
 
 use runtime_config::cmdline::Config;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::Call;
 use crate::service::failure::Failure;
@@ -11,7 +11,7 @@ use crate::service::session::Session;
 pub(super) const USER: &[u8] = b"default";
 
 /// Serves `AUTH [default] password`.
-pub(in crate::service) fn auth<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn auth<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (user, password) = match call.arguments.count() {
         2 if call.parts.config.password.is_empty() => {
             return Err(Failure::Redis(

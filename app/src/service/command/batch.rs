@@ -1,7 +1,7 @@
 //! `VMALLOCN` and `VFREEALL`: many regions in one request, in slices.
 
 use arrayvec::ArrayVec;
-use vmalloc::{Machine, RegionError, RegionId, Request};
+use vmalloc::{Access, RegionError, RegionId, Request};
 
 use crate::service::background;
 use crate::service::call::{Begun, Call, Step, Stepped};
@@ -40,7 +40,7 @@ pub(in crate::service) struct FreeAll(u64);
 
 /// Serves `VMALLOCN count size [options of VMALLOC] [PARTIAL]`: replies with the ids of all
 /// regions, or fails without allocating any.
-pub(in crate::service) fn vmallocn<M: Machine>(
+pub(in crate::service) fn vmallocn<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Batch>, Failure> {
     let what = "a count is between 1 and 1024";
@@ -79,7 +79,7 @@ pub(in crate::service) fn vmallocn<M: Machine>(
 
 /// Reserves `wanted` regions in the limits. If `is_partial`, reserves as many of these as the
 /// limits admit, but at least one. Returns the number of reserved regions.
-fn reserve<M: Machine>(
+fn reserve<M: Access>(
     call: &mut Call<'_, '_, M>,
     options: &Options<'_>,
     request: &Request,
@@ -97,7 +97,7 @@ fn reserve<M: Machine>(
 }
 
 /// Serves `VFREEALL`: frees the regions of this connection that have no name.
-pub(in crate::service) fn vfreeall<M: Machine>(
+pub(in crate::service) fn vfreeall<M: Access>(
     _: &mut Call<'_, '_, M>,
 ) -> Result<Begun<FreeAll>, Failure> {
     Ok(Begun::Pending(FreeAll(0)))
@@ -105,7 +105,7 @@ pub(in crate::service) fn vfreeall<M: Machine>(
 
 impl Batch {
     /// Allocates regions, and replies when all are allocated.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         mut self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -136,7 +136,7 @@ impl Batch {
 
     /// Allocates and zeroes as many regions as the budget permits. Returns `true` if the batch is
     /// complete or an allocation has failed.
-    fn make<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
+    fn make<M: Access>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
         let pages = self.request.pages().get();
@@ -174,7 +174,7 @@ impl Batch {
 
     /// Frees the regions that were allocated, as far as the budget permits. Returns whether all are
     /// freed.
-    fn unmake<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
+    fn unmake<M: Access>(&mut self, step: &mut Step<'_, '_, M>) -> bool {
         let store = &mut step.parts.store;
         let own = store.ledger.of_place(step.session.owner.place);
         while self.made > 0 && !step.budget.is_spent() {
@@ -189,7 +189,7 @@ impl Batch {
 
 /// Publishes the `count` newest regions of the session, the oldest of these first, and replies with
 /// their ids.
-fn publish_newest<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
+fn publish_newest<M: Access>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: Option<u64>) {
     let store = &mut step.parts.store;
     // From now on the regions count in the limits themselves, so the reservation is returned.
     store.give_back(step.session.reservation.take());
@@ -211,7 +211,7 @@ fn publish_newest<M: Machine>(step: &mut Step<'_, '_, M>, count: u64, lease_ms: 
 
 impl FreeAll {
     /// Frees regions, and replies when all are freed.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {

@@ -4,7 +4,7 @@
 use core::fmt::{self, Display, Write};
 
 use runtime_config::limits;
-use vmalloc::{Machine, Stats};
+use vmalloc::{Access, Stats};
 
 use crate::bench::{self, CpuResult, Plan, WORKLOADS, Workload};
 use crate::resp;
@@ -30,7 +30,7 @@ struct BenchOptions {
 /// Serves `VBENCH all|name|mask [CPUS n] [LOOPS n] [PAGES n] [MS n]`: replies with a line for each
 /// workload and CPU, and with the changes that the workload made to page tables and TLBs. If the
 /// reply overflows, the retried request runs the workload again.
-pub(in crate::service) fn vbench<M: Machine>(
+pub(in crate::service) fn vbench<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let mask = mask(call.argument(1))?;

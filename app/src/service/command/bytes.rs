@@ -1,13 +1,13 @@
 //! `VREAD` and `VWRITE` access the bytes of a region through the mapping whose address the client
 //! received.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::{Begun, Call, Never};
 use crate::service::failure::Failure;
 
 /// Serves `VREAD <r> offset length`.
-pub(in crate::service) fn vread<M: Machine>(
+pub(in crate::service) fn vread<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let info = call.region(call.argument(1))?;
@@ -19,7 +19,7 @@ pub(in crate::service) fn vread<M: Machine>(
 
 /// Serves `VWRITE <r> offset data` if the data fits into the input of the connection. Larger data
 /// is written by an [`Upload`](crate::service::upload::Upload).
-pub(in crate::service) fn vwrite<M: Machine>(
+pub(in crate::service) fn vwrite<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let info = call.region(call.argument(1))?;

@@ -5,7 +5,7 @@ mod kind;
 mod list;
 
 use runtime_config::limits::{CLIENT_LIBRARY_BYTES_MAX, CLIENT_NAME_BYTES_MAX};
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::Call;
 use crate::service::client_list::ClientList;
@@ -16,13 +16,13 @@ pub(in crate::service) use kill::kill;
 pub(in crate::service) use list::{info, list};
 
 /// Serves `CLIENT ID`.
-pub(in crate::service) fn id<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn id<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.session.owner.number);
     Ok(())
 }
 
 /// Serves `CLIENT GETNAME`.
-pub(in crate::service) fn getname<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn getname<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match call.parts.clients.at(call.session.owner.place).map(|entry| &entry.name) {
         Some(name) if !name.is_empty() => call.reply.bulk(name),
         _ => call.reply.null(),
@@ -31,7 +31,7 @@ pub(in crate::service) fn getname<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 }
 
 /// Serves `CLIENT SETNAME name`.
-pub(in crate::service) fn setname<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn setname<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = call.argument(2);
     set_name(&mut call.parts.clients, call.session, name)?;
     call.reply.status("OK");
@@ -58,7 +58,7 @@ pub(super) fn set_name(
 }
 
 /// Serves `CLIENT SETINFO LIB-NAME name|LIB-VER version`.
-pub(in crate::service) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn setinfo<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (option, value) = (call.argument(2), call.argument(3));
     let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
     let is_name = is("LIB-NAME");
@@ -81,7 +81,7 @@ pub(in crate::service) fn setinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 
 /// Serves `CLIENT NO-EVICT ON|OFF`: stores the flag for `CLIENT LIST`. The flag has no other
 /// effect, because clients are never evicted.
-pub(in crate::service) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn no_evict<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is_on = word.eq_ignore_ascii_case(b"ON");
     if !(is_on || word.eq_ignore_ascii_case(b"OFF")) {
@@ -95,7 +95,7 @@ pub(in crate::service) fn no_evict<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
 }
 
 /// Serves `CLIENT REPLY ON|OFF|SKIP`.
-pub(in crate::service) fn reply<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn reply<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let word = call.argument(2);
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     if is("ON") {

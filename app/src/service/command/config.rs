@@ -3,7 +3,7 @@
 use core::fmt;
 
 use runtime_config::cmdline::KEYS;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::{Arguments, Reply};
 use crate::service::call::Call;
@@ -46,7 +46,7 @@ type Derived = (&'static str, u64);
 
 /// Serves `CONFIG GET pattern [pattern …]`: replies with a map of names and values. A setting that
 /// matches several patterns is listed once.
-pub(in crate::service) fn get<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn get<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let patterns = call.arguments;
     for pattern in patterns.iter().skip(2) {
         pattern::checked(pattern)?;
@@ -82,7 +82,7 @@ fn pair(name: &str, value: fmt::Arguments<'_>, reply: &mut Reply<'_>) {
 
 /// Serves `CONFIG SET name value [name value …]`. The command always fails, because settings can
 /// only be made on the kernel command line. As in Redis, the first name determines the error.
-pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn set<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if !call.arguments.count().is_multiple_of(2) {
         return Err(Failure::Redis("syntax error"));
     }
@@ -101,7 +101,7 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
 }
 
 /// Serves `CONFIG RESETSTAT`.
-pub(in crate::service) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn resetstat<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.metrics.reset(call.parts.store.clock.now_us);
     call.parts.store.lookups = Lookups::default();
     call.reply.status("OK");
@@ -109,13 +109,13 @@ pub(in crate::service) fn resetstat<M: Machine>(call: &mut Call<'_, '_, M>) -> R
 }
 
 /// Serves `CONFIG REWRITE`. The command always fails, because the image has no configuration file.
-pub(in crate::service) fn rewrite<M: Machine>(_: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn rewrite<M: Access>(_: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     Err(Failure::Redis("The server is running without a config file"))
 }
 
 /// Calls `each` with every setting except secret ones: first the settings of Redis, then those of
 /// the image.
-fn for_each_setting<M: Machine>(parts: &Parts<M>, each: &mut dyn FnMut(&str, fmt::Arguments<'_>)) {
+fn for_each_setting<M: Access>(parts: &Parts<M>, each: &mut dyn FnMut(&str, fmt::Arguments<'_>)) {
     for (name, value) in FIXED {
         each(name, format_args!("{value}"));
     }
@@ -127,7 +127,7 @@ fn for_each_setting<M: Machine>(parts: &Parts<M>, each: &mut dyn FnMut(&str, fmt
     }
 }
 
-fn derived<M: Machine>(parts: &Parts<M>) -> [Derived; 4] {
+fn derived<M: Access>(parts: &Parts<M>) -> [Derived; 4] {
     [
         ("port", parts.config.resp_port.into()),
         ("maxclients", parts.config.clients as u64),

@@ -1,6 +1,6 @@
 //! Commands about the connection that sends them.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::walk::Walk;
 use super::{auth, client};
@@ -10,7 +10,7 @@ use crate::service::failure::{Failure, Word};
 use crate::service::session::REDIS_VERSION;
 
 /// Serves `PING [message]`.
-pub(in crate::service) fn ping<M: Machine>(
+pub(in crate::service) fn ping<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -23,7 +23,7 @@ pub(in crate::service) fn ping<M: Machine>(
 }
 
 /// Serves `ECHO message`.
-pub(in crate::service) fn echo<M: Machine>(
+pub(in crate::service) fn echo<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -31,7 +31,7 @@ pub(in crate::service) fn echo<M: Machine>(
 }
 
 /// Serves `SELECT index`. The image has only database 0; any other index is an error.
-pub(in crate::service) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn select<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     match resp::signed(call.argument(1)) {
         Some(0) => call.reply.status("OK"),
         Some(index) if i32::try_from(index).is_err() => {
@@ -46,7 +46,7 @@ pub(in crate::service) fn select<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 }
 
 /// Serves `QUIT`.
-pub(in crate::service) fn quit<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn quit<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.status("OK");
     call.session.close();
     Ok(())
@@ -54,7 +54,7 @@ pub(in crate::service) fn quit<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 
 /// Closes a connection that sends `POST` or `HOST:`. These words come from a browser, which a
 /// foreign web page may have directed to this port.
-pub(in crate::service) fn refuse_http<M: Machine>(
+pub(in crate::service) fn refuse_http<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     // The line is not a warning: clients could flood the console with warnings.
@@ -65,7 +65,7 @@ pub(in crate::service) fn refuse_http<M: Machine>(
 
 /// Applies the options of `HELLO` in order. As in Redis, options before an invalid one keep their
 /// effect.
-fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+fn hello_options<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut at = 2;
     while let Some(option) = call.arguments.get(at) {
         let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
@@ -89,7 +89,7 @@ fn hello_options<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> 
 }
 
 /// Serves `HELLO [2|3 [AUTH default password] [SETNAME name]]`.
-pub(in crate::service) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn hello<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let mut is_resp3 = call.session.is_resp3;
     if call.arguments.count() > 1 {
         is_resp3 = match resp::signed(call.argument(1)) {
@@ -135,7 +135,7 @@ pub(in crate::service) fn hello<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
 }
 
 /// Serves `RESET`: resets all settings of the connection. Its regions are kept.
-pub(in crate::service) fn reset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn reset<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.discard_transaction(call.session);
     call.session.is_resp3 = false;
     call.session.is_authenticated = false;

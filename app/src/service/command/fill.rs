@@ -2,7 +2,7 @@
 //! range. Both work in slices.
 
 use crc::{CRC_64_XZ, Crc, Digest, Table};
-use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
+use vmalloc::{Access, PAGE_BYTES, RegionId, RegionInfo};
 
 use crate::service::call::{Begun, Call, Step, Stepped};
 use crate::service::failure::{Failure, Word};
@@ -36,7 +36,7 @@ enum SweepKind {
 }
 
 /// Serves `VFILL <r> offset length byte`.
-pub(in crate::service) fn vfill<M: Machine>(
+pub(in crate::service) fn vfill<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Sweep>, Failure> {
     let what = "a byte is a number below 256";
@@ -47,14 +47,14 @@ pub(in crate::service) fn vfill<M: Machine>(
 }
 
 /// Serves `VSUM <r> [offset length]`: replies with the CRC-64 of xz as hexadecimal digits.
-pub(in crate::service) fn vsum<M: Machine>(
+pub(in crate::service) fn vsum<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Sweep>, Failure> {
     let info = call.region(call.argument(1))?;
     begin(call, &info, SweepKind::Sum(CRC.digest()))
 }
 
-fn begin<M: Machine>(
+fn begin<M: Access>(
     call: &mut Call<'_, '_, M>,
     info: &RegionInfo,
     kind: SweepKind,
@@ -81,7 +81,7 @@ impl Sweep {
     }
 
     /// Processes a slice of the range. Replies when the range is complete.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         mut self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -104,7 +104,7 @@ impl Sweep {
         Ok(Stepped::Answered)
     }
 
-    fn slice<M: Machine>(&mut self, step: &mut Step<'_, '_, M>) -> Result<(), Failure> {
+    fn slice<M: Access>(&mut self, step: &mut Step<'_, '_, M>) -> Result<(), Failure> {
         let (store, budget) = (&step.parts.store, &mut *step.budget);
         // Another client may have freed or shrunk the region since the last slice.
         let info = store.usable(step.session.owner, self.id)?;

@@ -1,6 +1,6 @@
 //! `VFREE`.
 
-use vmalloc::{Machine, RegionError, RegionId};
+use vmalloc::{Access, RegionError, RegionId};
 
 use super::walk::{Visit, Walk, Walked};
 use crate::service::background;
@@ -25,7 +25,7 @@ pub(in crate::service) enum Freeing {
 /// Serves `VFREE [STRICT] <r> [<r> …]`: checks all regions before the first one is freed, and
 /// replies with the number of freed regions. A region that does not exist is not counted, so a
 /// client can safely repeat the request. With `STRICT`, a region that does not exist is an error.
-pub(in crate::service) fn vfree<M: Machine>(
+pub(in crate::service) fn vfree<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Freeing>,
 ) -> Result<Begun<Freeing>, Failure> {
@@ -55,7 +55,7 @@ pub(in crate::service) fn vfree<M: Machine>(
 }
 
 /// Frees one region. A large region is freed by an AP.
-fn free_one<M: Machine>(
+fn free_one<M: Access>(
     call: &mut Call<'_, '_, M>,
     text: &[u8],
     strict: bool,
@@ -80,7 +80,7 @@ fn free_one<M: Machine>(
 }
 
 /// Checks that a region may be freed.
-fn check<M: Machine>(
+fn check<M: Access>(
     store: &Store<M>,
     owner: Owner,
     text: &[u8],
@@ -94,7 +94,7 @@ fn check<M: Machine>(
 
 /// Frees a region that was checked. If the request names a region twice, the second free finds none
 /// and is not counted.
-fn free<M: Machine>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure> {
+fn free<M: Access>(store: &mut Store<M>, text: &[u8]) -> Result<Visit, Failure> {
     let gone = Ok(Visit::default());
     let Ok(id) = store.id(text) else { return gone };
     if store.ledger.state(id) != Some(State::Ready) {
@@ -123,7 +123,7 @@ impl Freeing {
     }
 
     /// Replies when the AP has freed the region.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -141,7 +141,7 @@ impl Freeing {
 
     /// Collects the result of the AP, because the connection has ended. Returns the state while the
     /// operation is in flight.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self::OnAp(ticket, id) = self else { return None };
         match parts.workers.poll(ticket) {
             Err(ticket) => return Some(Self::OnAp(ticket, id)),

@@ -6,7 +6,7 @@
 mod sections;
 mod text;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::Arguments;
 use crate::service::call::Call;
@@ -16,13 +16,13 @@ use sections::{Detail, Sections};
 use text::InfoText;
 
 /// Serves `DBSIZE`: replies with the number of regions that have a name.
-pub(in crate::service) fn dbsize<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn dbsize<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.parts.store.names.count() as u64);
     Ok(())
 }
 
 /// Serves `INFO [section …]`.
-pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn info<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let wanted = WantedSections(call.arguments);
     let parts = &*call.parts;
     call.reply.text_by(|reply| {
@@ -57,7 +57,7 @@ impl WantedSections<'_> {
 }
 
 /// Writes all counters, with a heading for each section.
-fn write_counters<M: Machine>(
+fn write_counters<M: Access>(
     parts: &Parts<M>,
     wanted: &WantedSections<'_>,
     report: &mut InfoText<'_, '_>,

@@ -1,14 +1,14 @@
 //! `VINJECT`: makes a later reservation fail on purpose, so that clients can test their handling of
 //! errors.
 
-use vmalloc::{Machine, Reservation};
+use vmalloc::{Access, Reservation};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 
 /// Serves `VINJECT region|area|frame|table n`: the n-th reservation of that kind from now on fails.
 /// With `n` = 0, a planned failure is cancelled.
-pub(in crate::service) fn vinject<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vinject<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let text = call.argument(1);
     let known = [
         ("region", Reservation::Region),

@@ -4,7 +4,7 @@ mod docs;
 mod facts;
 mod lower_case;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::Arguments;
 use crate::service::call::Call;
@@ -17,7 +17,7 @@ use lower_case::bulk_in_lower_case;
 pub(in crate::service) use docs::docs;
 
 /// Serves `COMMAND`: replies with the facts of all commands.
-pub(in crate::service) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn command<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let catalog = call.parts.catalog;
     call.reply.array(catalog.commands().len());
     catalog.commands().iter().for_each(|command| facts::write(&catalog, command, call.reply));
@@ -25,14 +25,14 @@ pub(in crate::service) fn command<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 }
 
 /// Serves `COMMAND COUNT`: replies with the number of commands, without subcommands.
-pub(in crate::service) fn count<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn count<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.integer(call.parts.catalog.commands().len() as u64);
     Ok(())
 }
 
 /// Serves `COMMAND INFO [name …]`: replies with the facts of the named commands, and with a null
 /// for each unknown name.
-pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn info<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let names = call.arguments.count() - 2;
     if names == 0 {
         return command(call);
@@ -50,7 +50,7 @@ pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 
 /// Serves `COMMAND LIST [FILTERBY MODULE name|ACLCAT category|PATTERN pattern]`: replies with the
 /// full names of the commands that pass the filter.
-pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn list<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let filter = ListFilter::parse(call.arguments)?;
     let all = call.parts.catalog.all();
     call.reply.array_by(|reply| {
@@ -103,7 +103,7 @@ impl<'a> ListFilter<'a> {
 
 /// Serves `COMMAND GETKEYS command argument …`: replies with the keys of the given request, without
 /// serving that request.
-pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn getkeys<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let request = call.arguments.skip(2);
     let command = with_keys(&call.parts.catalog, request)?;
     call.reply.array_by(|reply| command.keys.of(request).map(|key| reply.bulk(key)).count());
@@ -112,7 +112,7 @@ pub(in crate::service) fn getkeys<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 
 /// Serves `COMMAND GETKEYSANDFLAGS command argument …`: replies with the keys of the given request,
 /// and with the use of each key by the request.
-pub(in crate::service) fn getkeysandflags<M: Machine>(
+pub(in crate::service) fn getkeysandflags<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     let request = call.arguments.skip(2);
@@ -149,7 +149,7 @@ fn with_keys(catalog: &Catalog, request: Arguments<'_>) -> Result<&'static Facts
 
 /// Serves the subcommand `HELP`: replies with two lines for each subcommand, its syntax and its
 /// summary.
-pub(in crate::service) fn help<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn help<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let catalog = call.parts.catalog;
     let Some(command) = catalog.find(call.argument(0)) else {
         return Err(Failure::Quoted("unknown command '", Word::new(call.argument(0)), "'"));

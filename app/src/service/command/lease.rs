@@ -3,7 +3,7 @@
 //! The store keeps deadlines in microseconds of the monotonic clock. The commands of Redis use
 //! milliseconds since 1970, which are the monotonic time plus the time of day at boot.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
@@ -11,7 +11,7 @@ use crate::service::parse::expiry::Expiry;
 use crate::service::parse::lease;
 
 /// Serves `VLEASE <r> ms|PERSIST`.
-pub(in crate::service) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vlease<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.region(call.argument(1))?;
     if call.argument(2).eq_ignore_ascii_case(b"PERSIST") {
         call.parts.store.persist(info.id);
@@ -24,22 +24,22 @@ pub(in crate::service) fn vlease<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 }
 
 /// Serves `EXPIRE key seconds [NX|XX|GT|LT]`.
-pub(in crate::service) fn expire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn expire<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::SECONDS, "expire")
 }
 
 /// Serves `PEXPIRE key milliseconds [NX|XX|GT|LT]`.
-pub(in crate::service) fn pexpire<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn pexpire<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::MILLISECONDS, "pexpire")
 }
 
 /// Serves `EXPIREAT key unix-seconds [NX|XX|GT|LT]`.
-pub(in crate::service) fn expireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn expireat<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::AT_SECOND, "expireat")
 }
 
 /// Serves `PEXPIREAT key unix-milliseconds [NX|XX|GT|LT]`.
-pub(in crate::service) fn pexpireat<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn pexpireat<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     expire_by(call, Expiry::AT_MILLISECOND, "pexpireat")
 }
 
@@ -86,7 +86,7 @@ impl ExpiryConditions {
     }
 }
 
-fn expire_by<M: Machine>(
+fn expire_by<M: Access>(
     call: &mut Call<'_, '_, M>,
     expiry: Expiry,
     command: &'static str,
@@ -124,7 +124,7 @@ fn expire_by<M: Machine>(
 }
 
 /// Serves `PERSIST key`.
-pub(in crate::service) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn persist<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.parts.store.key(call.argument(1))?;
     let leased = info.filter(|info| call.parts.store.ledger.lease(info.id).is_some());
     if let Some(info) = &leased {
@@ -135,25 +135,23 @@ pub(in crate::service) fn persist<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 }
 
 /// Serves `TTL key`: replies with seconds, -1 without a lease, -2 without a key.
-pub(in crate::service) fn ttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn ttl<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     tell(call, |until_ms, now_ms| rounded((until_ms - now_ms).max(0)))
 }
 
 /// Serves `PTTL key`: replies with milliseconds, -1 without a lease, -2 without a key.
-pub(in crate::service) fn pttl<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn pttl<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     tell(call, |until_ms, now_ms| (until_ms - now_ms).max(0))
 }
 
 /// Serves `EXPIRETIME key`: replies with seconds since 1970, -1 without a lease, -2 without a key.
-pub(in crate::service) fn expiretime<M: Machine>(
-    call: &mut Call<'_, '_, M>,
-) -> Result<(), Failure> {
+pub(in crate::service) fn expiretime<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     tell(call, |until_ms, _| rounded(until_ms))
 }
 
 /// Serves `PEXPIRETIME key`: replies with milliseconds since 1970, -1 without a lease, -2 without a
 /// key.
-pub(in crate::service) fn pexpiretime<M: Machine>(
+pub(in crate::service) fn pexpiretime<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     tell(call, |until_ms, _| until_ms)
@@ -164,7 +162,7 @@ fn rounded(ms: i64) -> i64 {
     ms.saturating_add(500) / 1000
 }
 
-fn tell<M: Machine>(
+fn tell<M: Access>(
     call: &mut Call<'_, '_, M>,
     value: impl Fn(i64, i64) -> i64,
 ) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `VPTE` and `VWALK`: show the page-table entries of regions and addresses.
 
-use vmalloc::{Entry, Machine, PAGE_BYTES};
+use vmalloc::{Access, Entry, PAGE_BYTES};
 use x86_64::PhysAddr;
 
 use crate::resp::Reply;
@@ -12,7 +12,7 @@ use crate::service::parse::address;
 const ROW_BYTES_MIN: u64 = 31;
 
 /// Serves `VPTE <r> [offset pages]`: replies with a row `va level pa flags` for each page.
-pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vpte<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.region(call.argument(1))?;
     let mapped = info.range.count().get();
     let (first, count) = match call.arguments.count() {
@@ -52,7 +52,7 @@ pub(in crate::service) fn vpte<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 }
 
 /// Serves `VWALK address`: replies with a row `level pa flags` for each of the four levels.
-pub(in crate::service) fn vwalk<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vwalk<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
     let walk = call.parts.store.vm.walk(address);
     call.reply.array(walk.entries.len());

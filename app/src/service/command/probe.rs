@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display};
 
-use vmalloc::{AccessKind, FaultSite, Machine, Page, Protection, SiteKind, Walk};
+use vmalloc::{Access, AccessKind, FaultSite, Page, Protection, SiteKind, Walk};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
@@ -16,7 +16,7 @@ use crate::service::store::Store;
 ///
 /// Only memory of clients is accessed, and no code is executed. For addresses outside the window
 /// and for instruction fetches, the result is derived from the page-table entries.
-pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vprobe<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
     let kind = match call.argument(2) {
         b"r" | b"R" => AccessKind::Read,
@@ -31,7 +31,7 @@ pub(in crate::service) fn vprobe<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
         // The reply must describe the present page-table entries, so stale entries in the TLB of
         // this CPU are flushed first.
         vm.machine().flush_page(Page::containing_address(address));
-        vm.machine().probe(address, kind).is_ok()
+        call.parts.store.is_accessible(address, kind)
     };
     if allowed {
         call.reply.bulk(b"ok");
@@ -57,14 +57,14 @@ fn permits(walk: &Walk, kind: AccessKind) -> bool {
 }
 
 /// Describes a fault for clients: its kind, its region and its offset.
-struct FaultAttribution<'a, M: Machine + 'static> {
+struct FaultAttribution<'a, M: Access + 'static> {
     store: &'a Store<M>,
     site: FaultSite,
     address: VirtAddr,
     kind: AccessKind,
 }
 
-impl<M: Machine> FaultAttribution<'_, M> {
+impl<M: Access> FaultAttribution<'_, M> {
     /// Returns the kind of the fault, which is one of the words in `HITS`.
     fn kind(&self) -> &'static str {
         let is_closed = self.site.region.is_some_and(|info| info.protection == Protection::None);
@@ -81,7 +81,7 @@ impl<M: Machine> FaultAttribution<'_, M> {
     }
 }
 
-impl<M: Machine> Display for FaultAttribution<'_, M> {
+impl<M: Access> Display for FaultAttribution<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "fault {}", self.kind())?;
         let Some(info) = &self.site.region else { return Ok(()) };

@@ -1,6 +1,6 @@
 //! `VPROT`: changes the protection of a region on all CPUs before the reply.
 
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Access, RegionId};
 
 use crate::service::call::{Begun, Call, Step, Stepped};
 use crate::service::failure::Failure;
@@ -15,7 +15,7 @@ use crate::service::workers::{Completion, Cost, Operation, Placement, Ticket};
 pub(in crate::service) struct Protecting(Ticket, RegionId);
 
 /// Serves `VPROT <r> ro|rw|rx|none`.
-pub(in crate::service) fn vprot<M: Machine>(
+pub(in crate::service) fn vprot<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Protecting>, Failure> {
     let info = call.region(call.argument(1))?;
@@ -39,7 +39,7 @@ pub(in crate::service) fn vprot<M: Machine>(
 
 impl Protecting {
     /// Replies when the region has its new protection on all CPUs.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -58,7 +58,7 @@ impl Protecting {
 
     /// Collects the result of the change, because the connection has ended, and makes the region
     /// usable again. Returns the state while the change is in progress.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         let Self(ticket, id) = self;
         match parts.workers.poll(ticket) {
             Err(ticket) => Some(Self(ticket, id)),

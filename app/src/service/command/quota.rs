@@ -1,7 +1,7 @@
 //! `VQUOTA`: the limits of each connection and of all named regions together. Requests in flight
 //! count in the limits too; see `store::reservation`.
 
-use vmalloc::{Machine, PAGE_BYTES};
+use vmalloc::{Access, PAGE_BYTES};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
@@ -10,7 +10,7 @@ use crate::service::store::ledger::Usage;
 
 /// Serves `VQUOTA [GET | SET REGIONS|BYTES|NAMED n …]`: replies with the limits and the present
 /// use, or changes the limits of all connections.
-pub(in crate::service) fn vquota<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vquota<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let subcommand = call.arguments.get(1).unwrap_or(b"GET");
     if subcommand.eq_ignore_ascii_case(b"GET") && call.arguments.count() <= 2 {
         let store = &call.parts.store;

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use vmalloc::{Cursor, Machine, RegionInfo, RegionState};
+use vmalloc::{Access, Cursor, RegionInfo, RegionState};
 use x86_64::VirtAddr;
 
 use crate::resp::{self, Reply};
@@ -30,7 +30,7 @@ const LIST_ROW_BYTES_MIN: u64 = 60;
 const SKIPPED_MAX: u64 = 1000;
 
 /// Serves `VINFO <r>`: replies with a map of names and values.
-pub(in crate::service) fn vinfo<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vinfo<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = {
         let store = &call.parts.store;
         store.any(store.id(call.argument(1))?)?
@@ -104,7 +104,7 @@ impl InfoFields<'_, '_> {
 /// A cursor is the number of a [`Cursor`] in hexadecimal. As in `SCAN`, 0 means the beginning in a
 /// request and the end in a reply. The two meanings do not conflict: [`Cursor::LAZY`] has the
 /// number 0, and no page ends there.
-pub(in crate::service) fn vlist<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vlist<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let listing = Listing::parse(call.arguments.iter().skip(1))?;
     if listing.from == Cursor::START && listing.owner.is_none() {
         let rows = rows(&call.parts.store, listing.busy, listing.lazy).min(listing.count);
@@ -209,7 +209,7 @@ fn is_living(cursor: Cursor) -> bool {
 
 /// Serves `VMALLOCINFO [EXT]`: replies with text in the format of Linux's `/proc/vmallocinfo`. Lazy
 /// areas come last.
-pub(in crate::service) fn vmallocinfo<M: Machine>(
+pub(in crate::service) fn vmallocinfo<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     let is_extended = match call.arguments.get(1) {
@@ -240,14 +240,14 @@ pub(in crate::service) fn vmallocinfo<M: Machine>(
 
 /// Returns how many rows a report has that includes all busy areas if `busy`, and all lazy areas if
 /// `lazy`.
-fn rows<M: Machine>(store: &Store<M>, busy: bool, lazy: bool) -> u64 {
+fn rows<M: Access>(store: &Store<M>, busy: bool, lazy: bool) -> u64 {
     let stats = store.vm.stats();
     let busy_rows = if busy { stats.areas + stats.areas_system } else { 0 };
     busy_rows + if lazy { stats.areas_lazy } else { 0 }
 }
 
 /// Returns how many 2 MiB leaves map the region.
-fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
+fn large_leaves<M: Access>(store: &Store<M>, info: &RegionInfo) -> u64 {
     let first = info.range.address().align_up(LARGE_BYTES as u64).as_u64();
     let starts = (first..info.range.end().as_u64()).step_by(LARGE_BYTES);
     let is_large = |start: &u64| {
@@ -258,7 +258,7 @@ fn large_leaves<M: Machine>(store: &Store<M>, info: &RegionInfo) -> u64 {
 }
 
 /// Writes the row of a region in the format of Linux, followed by fields that Linux does not have.
-fn write_extended<M: Machine>(
+fn write_extended<M: Access>(
     store: &Store<M>,
     info: &RegionInfo,
     reply: &mut Reply<'_>,
@@ -270,7 +270,7 @@ fn write_extended<M: Machine>(
 }
 
 /// Writes id, caller, address, mapped bytes, requested bytes, protection and state.
-fn list_row<M: Machine>(store: &Store<M>, info: &RegionInfo, reply: &mut Reply<'_>) {
+fn list_row<M: Access>(store: &Store<M>, info: &RegionInfo, reply: &mut Reply<'_>) {
     reply.array(7);
     reply.integer(info.id.get());
     reply.bulk(store.caller(info).as_bytes());

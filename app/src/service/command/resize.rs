@@ -1,7 +1,7 @@
 //! `VREALLOC`, and the growth of a region that `APPEND` and `SETRANGE` need.
 
 use vmalloc::{
-    Machine, PAGE_BYTES, ReallocMode, RegionId, RegionInfo, Resize, ResizeError, Resized,
+    Access, PAGE_BYTES, ReallocMode, RegionId, RegionInfo, Resize, ResizeError, Resized,
 };
 
 use crate::resp::Reply;
@@ -56,7 +56,7 @@ pub(super) enum ResizeStepped {
 }
 
 /// Serves `VREALLOC <r> size [MOVE|NOMOVE|COPY] [ZERO]`.
-pub(in crate::service) fn vrealloc<M: Machine>(
+pub(in crate::service) fn vrealloc<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Resizing>, Failure> {
     let info = call.region(call.argument(1))?;
@@ -115,7 +115,7 @@ impl ResizeTarget {
     }
 }
 
-impl<M: Machine> Call<'_, '_, M> {
+impl<M: Access> Call<'_, '_, M> {
     /// Resizes a region that the session may use. A resize that would take too long is offloaded to
     /// an AP or done in slices.
     pub(super) fn resize(
@@ -161,7 +161,7 @@ impl<M: Machine> Call<'_, '_, M> {
 }
 
 /// Adds pages to a region. The caller must zero these pages before clients use the region again.
-fn grow<M: Machine>(
+fn grow<M: Access>(
     store: &mut Store<M>,
     info: &RegionInfo,
     resize: &Resize,
@@ -192,7 +192,7 @@ impl Resizing {
     }
 
     /// Replies when the region has its new size.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -208,7 +208,7 @@ impl Resizing {
     }
 
     /// Continues the resize by one step.
-    pub(super) fn advance<M: Machine>(self, step: &mut Step<'_, '_, M>) -> ResizeStepped {
+    pub(super) fn advance<M: Access>(self, step: &mut Step<'_, '_, M>) -> ResizeStepped {
         match self {
             Self::OnAp(ticket, id) => match step.parts.workers.poll(ticket) {
                 Err(ticket) => ResizeStepped::Waiting(Self::OnAp(ticket, id)),
@@ -232,7 +232,7 @@ impl Resizing {
 
     /// Rolls a sliced growth back, because the connection has ended; no client has observed the
     /// growth. Returns the state while a resize is in progress on an AP.
-    pub(in crate::service) fn cancel<M: Machine>(self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(self, parts: &mut Parts<M>) -> Option<Self> {
         let (ticket, id) = match self {
             Self::OnAp(ticket, id) => (ticket, id),
             Self::Zeroing(growth) => {
@@ -254,7 +254,7 @@ impl Resizing {
 
 impl Growth {
     /// Zeroes a slice of the new pages. Returns the region once all its pages are zero.
-    fn zero_slice<M: Machine>(
+    fn zero_slice<M: Access>(
         &mut self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Option<RegionInfo>, Failure> {
@@ -267,7 +267,7 @@ impl Growth {
         Ok((self.next == pages).then_some(info))
     }
 
-    fn roll_back<M: Machine>(self, store: &mut Store<M>) {
+    fn roll_back<M: Access>(self, store: &mut Store<M>) {
         let Self { id, next, requested, .. } = self;
         let mut pages = requested.div_ceil(PAGE_BYTES);
         if store.vm.resize(id, &Resize::to(requested)).is_err() {
@@ -283,7 +283,7 @@ impl Growth {
 }
 
 /// Makes a resized region usable again.
-fn finish<M: Machine>(
+fn finish<M: Access>(
     store: &mut Store<M>,
     id: RegionId,
     result: Result<(RegionInfo, Resized), ResizeError>,

@@ -3,7 +3,7 @@
 //! The command only records the request. The server then closes all connections, and the image
 //! powers the machine off.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::Arguments;
 use crate::service::call::Call;
@@ -54,7 +54,7 @@ impl ShutdownOptions {
 ///
 /// - `SAVE` without `FORCE` fails, because the image cannot save data.
 /// - `ABORT` fails, because no request is served during a shutdown, so there is never one to abort.
-pub(in crate::service) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn shutdown<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let options = ShutdownOptions::parse(call.arguments)?;
     if options.aborts {
         return Err(Failure::Redis("No shutdown in progress."));
@@ -74,7 +74,7 @@ pub(in crate::service) fn shutdown<M: Machine>(call: &mut Call<'_, '_, M>) -> Re
 }
 
 /// Logs why `SHUTDOWN SAVE` is refused, at most once in [`LOG_PAUSE_US`] microseconds.
-fn log_refusal<M: Machine>(parts: &mut Parts<M>, number: u64) {
+fn log_refusal<M: Access>(parts: &mut Parts<M>, number: u64) {
     if parts.store.clock.now_us >= parts.shutdown_log_at_us {
         parts.shutdown_log_at_us = parts.store.clock.now_us + LOG_PAUSE_US;
         log::warn!("client {number} asked for SHUTDOWN SAVE, but nothing can be saved");

@@ -1,12 +1,12 @@
 //! `VSTATS`: shows all counters.
 
-use vmalloc::{Machine, Row};
+use vmalloc::{Access, Row};
 
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 
 /// Serves `VSTATS [section]`: replies with a map of names and values.
-pub(in crate::service) fn vstats<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn vstats<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let section = call.arguments.get(1);
     let wanted = |row: &Row| {
         section.is_none_or(|section| section.eq_ignore_ascii_case(row.section.as_bytes()))

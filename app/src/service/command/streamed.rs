@@ -4,14 +4,14 @@
 use core::ops::Range;
 
 use runtime_config::limits;
-use vmalloc::{Machine, RegionInfo};
+use vmalloc::{Access, RegionInfo};
 
 use super::walk::AT_ONCE_BYTES_MAX;
 use crate::service::call::{Begun, Call};
 use crate::service::failure::Failure;
 use crate::service::store::StreamedReply;
 
-impl<M: Machine> Call<'_, '_, M> {
+impl<M: Access> Call<'_, '_, M> {
     /// Replies with the bytes `range` of a region, which must lie in its requested size. If the
     /// reply would be too large, the error names the command in `hint`.
     pub(super) fn reply_bytes<S>(

@@ -1,12 +1,12 @@
 //! `TIME`: shows the time of day.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 
 /// Serves `TIME`: replies with the seconds since 1970, and the microseconds.
-pub(in crate::service) fn time<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn time<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let clock = call.parts.store.clock;
     let us = clock.unix_us(clock.now_us);
     call.reply.array(2);

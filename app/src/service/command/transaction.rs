@@ -5,14 +5,14 @@
 //! requests. While a transaction runs, requests of other sessions are delayed, except reports and
 //! commands about their own connection.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::{Begun, Call, Never};
 use crate::service::failure::Failure;
 use crate::service::session::Transaction;
 
 /// Serves `MULTI`.
-pub(in crate::service) fn multi<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn multi<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.session.is_in_transaction() {
         return Err(Failure::Redis("MULTI calls can not be nested"));
     }
@@ -22,7 +22,7 @@ pub(in crate::service) fn multi<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
 }
 
 /// Serves `DISCARD`.
-pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn discard<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if !call.session.is_in_transaction() {
         return Err(Failure::Redis("DISCARD without MULTI"));
     }
@@ -32,7 +32,7 @@ pub(in crate::service) fn discard<M: Machine>(call: &mut Call<'_, '_, M>) -> Res
 }
 
 /// Serves `EXEC`: writes the header of the reply. The replies of the queued requests follow later.
-pub(in crate::service) fn exec<M: Machine>(
+pub(in crate::service) fn exec<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let parts = &mut *call.parts;

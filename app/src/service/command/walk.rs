@@ -1,7 +1,7 @@
 //! Slices of requests with many arguments and of requests about all names. Each turn serves one
 //! slice.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::ArgumentCursor;
 use crate::service::call::{Begun, Call};
@@ -56,7 +56,7 @@ pub(super) struct Visit {
     pub(super) pages: u64,
 }
 
-impl<M: Machine> Call<'_, '_, M> {
+impl<M: Access> Call<'_, '_, M> {
     /// Replies with the argument at `index`. A long argument is sent piece by piece as the client
     /// reads the reply, and the request stays in the input until the last piece. In a transaction,
     /// replies are collected, so the argument is written in one piece.

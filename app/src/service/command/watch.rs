@@ -1,14 +1,14 @@
 //! `WATCH` and `UNWATCH`: a transaction fails if a watched key has changed since `WATCH`.
 
 use runtime_config::limits;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::store::Store;
 
 /// Serves `WATCH key [key …]`.
-pub(in crate::service) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn watch<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.session.is_in_transaction() {
         return Err(Failure::Redis("WATCH inside MULTI is not allowed"));
     }
@@ -37,7 +37,7 @@ pub(in crate::service) fn watch<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
 }
 
 /// Serves `UNWATCH`.
-pub(in crate::service) fn unwatch<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn unwatch<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.parts.store.watches.clear(call.session.owner.place);
     call.reply.status("OK");
     Ok(())

@@ -1,11 +1,14 @@
 //! Accesses the bytes of regions through the mapping whose address the client received.
 
-use vmalloc::{Machine, PageCount, Region, RegionId, RegionInfo};
+#![expect(unsafe_code, reason = "accesses by address")]
+
+use vmalloc::{Access, AccessKind, Fault, PageCount, Region, RegionId, RegionInfo};
+use x86_64::VirtAddr;
 
 use super::Store;
 use crate::service::failure::Failure;
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Checks that bytes lie in the requested size of a region, which may end before its last page.
     pub(in crate::service) fn check_range(
         &self,
@@ -31,8 +34,25 @@ impl<M: Machine> Store<M> {
         offset: u64,
         bytes: &mut [u8],
     ) -> Result<(), Failure> {
-        let read = self.vm.machine().read(info.range.address() + offset, bytes);
+        let read = self.read_at(info.range.address() + offset, bytes);
         read.map_err(|fault| refused(self, info, fault.address - info.range.address(), "read"))
+    }
+
+    /// Reads bytes of a region that is found by its address.
+    pub(in crate::service) fn read_at(
+        &self,
+        start: VirtAddr,
+        bytes: &mut [u8],
+    ) -> Result<(), Fault> {
+        // SAFETY: the bytes are memory of the window or not mapped. The image writes to its own regions on
+        // this CPU only, and to those of clients by this trait.
+        unsafe { self.vm.machine().read(start, bytes) }
+    }
+
+    /// Tests one access to an address of the window. The byte keeps its value.
+    pub(in crate::service) fn is_accessible(&self, address: VirtAddr, kind: AccessKind) -> bool {
+        // SAFETY: as in `read_at`. No page of the window is a register of a device.
+        unsafe { self.vm.machine().probe(address, kind) }.is_ok()
     }
 
     /// Fills bytes of a region with one value. The caller must have checked the range.
@@ -44,7 +64,9 @@ impl<M: Machine> Store<M> {
         byte: u8,
     ) -> Result<(), Failure> {
         self.touch(info.id);
-        let filled = self.vm.machine().fill(info.range.address() + offset, length, byte);
+        // SAFETY: the region is one of a client, which commands look up before they write. It holds plain bytes, and the
+        // image makes no reference to them.
+        let filled = unsafe { self.vm.machine().fill(info.range.address() + offset, length, byte) };
         filled.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
@@ -58,7 +80,8 @@ impl<M: Machine> Store<M> {
         if !data.is_empty() {
             self.touch(info.id);
         }
-        let written = self.vm.machine().write(info.range.address() + offset, data);
+        // SAFETY: as in `fill`.
+        let written = unsafe { self.vm.machine().write(info.range.address() + offset, data) };
         written.map_err(|fault| refused(self, info, fault.address - info.range.address(), "write"))
     }
 
@@ -77,7 +100,7 @@ impl<M: Machine> Store<M> {
     }
 }
 
-fn refused<M: Machine>(
+fn refused<M: Access>(
     store: &Store<M>,
     info: &RegionInfo,
     offset: u64,

@@ -1,11 +1,11 @@
 //! Frees regions and their records, immediately or later.
 
-use vmalloc::{Machine, RegionError, RegionId, RegionInfo};
+use vmalloc::{Access, RegionError, RegionId, RegionInfo};
 
 use super::Store;
 use super::ledger::State;
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Frees a region and removes its record. If this fails, no state has changed.
     pub(in crate::service) fn release(&mut self, id: RegionId) -> Result<RegionInfo, RegionError> {
         let info = self.vm.vfree(id)?;

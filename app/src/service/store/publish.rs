@@ -1,6 +1,6 @@
 //! Publication: an allocated region gets its name and lease, and becomes usable by its client.
 
-use vmalloc::{Machine, RegionId, RegionInfo};
+use vmalloc::{Access, RegionId, RegionInfo};
 
 use super::Store;
 use super::ledger::{List, State};
@@ -10,7 +10,7 @@ use super::reservation::Reservation;
 use crate::service::failure::Failure;
 use crate::service::owner::Owner;
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Records a region that an AP has allocated for a connection that has ended.
     pub(in crate::service) fn note_orphan(&mut self, info: &RegionInfo) {
         let pages = info.range.count().get();
@@ -94,7 +94,7 @@ impl<M: Machine> Store<M> {
 
 /// Assigns a name that was checked, and frees the region that had it. Returns the lease of that
 /// region.
-fn give_name<M: Machine>(
+fn give_name<M: Access>(
     store: &mut Store<M>,
     id: RegionId,
     name: &[u8],

@@ -1,13 +1,13 @@
 //! Adds and removes readers of regions.
 
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Access, RegionId};
 
 use super::Store;
 use super::ledger::State;
 use super::readers::WaitingWriter;
 use crate::service::owner::Owner;
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Adds a reader to a region.
     pub(in crate::service) fn add_reader(&mut self, id: RegionId) {
         self.ledger.add_reader(id);

@@ -17,7 +17,7 @@
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
-use vmalloc::{Machine, PAGE_BYTES, RegionId, RegionInfo};
+use vmalloc::{Access, PAGE_BYTES, RegionId, RegionInfo};
 
 use super::Store;
 use super::ledger::{Charge, List, Usage};
@@ -74,7 +74,7 @@ pub(in crate::service) struct Reservation {
     leases: usize,
 }
 
-impl<M: Machine> Store<M> {
+impl<M: Access> Store<M> {
     /// Returns the demand of a new region of `pages` pages. Fails if the region could not be
     /// published at present.
     pub(in crate::service) fn admit_region(
@@ -222,7 +222,7 @@ fn check(what: &'static str, wanted: u64, used: u64, limit: u64) -> Result<(), F
 
 /// Checks that the name of a publication can be assigned. Returns its index if a region has the
 /// name.
-fn find_name<M: Machine>(
+fn find_name<M: Access>(
     store: &Store<M>,
     publication: &Publication<&[u8]>,
 ) -> Result<Option<NameIndex>, Failure> {
@@ -239,7 +239,7 @@ fn find_name<M: Machine>(
 }
 
 /// Checks that there is space for the new name of a demand.
-fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failure> {
+fn check_name<M: Access>(store: &Store<M>, demand: &Demand) -> Result<(), Failure> {
     if let Some(length) = demand.new_name {
         if store.names.is_full() {
             return Err(Failure::Quota("names", store.names.limit()));
@@ -253,7 +253,7 @@ fn check_name<M: Machine>(store: &Store<M>, demand: &Demand) -> Result<(), Failu
 
 /// Checks that all regions with these names and numbers of pages, without leases, could be
 /// published together at present. A new name that occurs twice counts twice.
-pub(in crate::service) fn admit_all<'a, M: Machine>(
+pub(in crate::service) fn admit_all<'a, M: Access>(
     store: &mut Store<M>,
     owner: Owner,
     regions: impl Iterator<Item = (&'a [u8], u64)> + Clone,
@@ -294,7 +294,7 @@ pub(in crate::service) fn admit_all<'a, M: Machine>(
 
 /// Checks that the limits have room for named regions of `pages` pages in total, for `names` new
 /// names, and for `parts` parts of their ends.
-pub(in crate::service) fn admit_sum<M: Machine>(
+pub(in crate::service) fn admit_sum<M: Access>(
     store: &Store<M>,
     pages: u64,
     names: usize,

@@ -1,6 +1,6 @@
 //! One row of the table: the facts of a command, its handler and its subcommands.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::handler::Handler;
 use crate::service::catalog::flags::Flags;
@@ -8,14 +8,14 @@ use crate::service::catalog::keys::Keys;
 use crate::service::catalog::{Facts, Group};
 
 /// A row of the table.
-pub(in crate::service) struct Command<M: Machine + 'static> {
+pub(in crate::service) struct Command<M: Access + 'static> {
     pub(super) facts: Facts,
     pub(super) handler: Handler<M>,
     /// The subcommands, which the second word of a request selects.
     pub(super) subcommands: &'static [Self],
 }
 
-impl<M: Machine> Command<M> {
+impl<M: Access> Command<M> {
     pub(super) const fn new(
         group: Group,
         name: &'static str,

@@ -3,7 +3,7 @@
 //! A handler uses only the state type of its own command. The row wraps that state into a [`Task`],
 //! so commands do not depend on each other.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::service::call::{Call, Progress};
 use crate::service::failure::Failure;
@@ -15,20 +15,20 @@ pub(in crate::service) type LongHandler<M> =
     fn(&mut Call<'_, '_, M>, &mut Option<Task>) -> Result<Progress, Failure>;
 
 /// The handler of a command.
-pub(in crate::service) enum Handler<M: Machine + 'static> {
+pub(in crate::service) enum Handler<M: Access + 'static> {
     /// The command always replies within its request.
     Short(fn(&mut Call<'_, '_, M>) -> Result<(), Failure>),
     /// The command may wait, continue from a state, or complete in a later turn.
     Long(LongHandler<M>),
 }
 
-impl<M: Machine> Clone for Handler<M> {
+impl<M: Access> Clone for Handler<M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: Machine> Copy for Handler<M> {}
+impl<M: Access> Copy for Handler<M> {}
 
 /// Stores the state that a handler has returned. Most requests are answered at once; the macro then
 /// copies nothing of the large state field.

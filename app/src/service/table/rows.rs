@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::command::Command;
 use super::handler::{answers, begins, resumes, waits};
@@ -32,7 +32,7 @@ const SUM: &str = "request_policy:multi_shard response_policy:agg_sum";
 /// The rows of the command table for one machine type.
 pub(super) struct Rows<M>(PhantomData<M>);
 
-impl<M: Machine + 'static> Rows<M> {
+impl<M: Access + 'static> Rows<M> {
     /// The rows of all commands.
     pub(super) const TABLE: &'static [Command<M>] = &[
         Command::new(Region, "VMALLOC", -2, "size [ALIGN a] [ZERO|NOZERO] [NODE n] [HUGE never|try|must] [PROT rw|ro|rx|none] [NAME k [REPLACE]] [LEASE ms|PERSIST] [SOFT]", "allocates a zeroed region: id, address, mapped bytes; with `SOFT` a lack of memory, addresses, names or quota is answered with null", begins!(allocate::vmalloc, Allocate))

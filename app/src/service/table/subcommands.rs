@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::command::Command;
 use super::handler::answers;
@@ -25,7 +25,7 @@ const ALL_NODES: &str = "request_policy:all_nodes response_policy:all_succeeded"
 /// The rows of the subcommands for one machine type.
 pub(super) struct Subcommands<M>(PhantomData<M>);
 
-impl<M: Machine + 'static> Subcommands<M> {
+impl<M: Access + 'static> Subcommands<M> {
     pub(super) const CLIENT: &'static [Command<M>] = &[
         Command::new(Connection, "CLIENT|ID", 2, "", "returns the number of this connection", answers!(client::id))
             .light()

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU8, Ordering};
 use runtime_config::limits::CPUS_MAX;
 use spin::Mutex;
 use vmalloc::{
-    AllocateError, Audit, Machine, Protection, Purged, RegionError, RegionId, RegionInfo, Request,
+    Access, AllocateError, Audit, Protection, Purged, RegionError, RegionId, RegionInfo, Request,
     Resize, ResizeError, Resized, Vmalloc,
 };
 
@@ -83,7 +83,7 @@ static SLOTS: [OffloadSlot; CPUS_MAX] =
 pub(in crate::service) struct Ticket(usize);
 
 /// The operations in flight of one service.
-pub(super) struct Offload<M: Machine + 'static> {
+pub(super) struct Offload<M: Access + 'static> {
     submit: Option<Submit<M>>,
     /// Operations in flight.
     in_flight: u32,
@@ -91,7 +91,7 @@ pub(super) struct Offload<M: Machine + 'static> {
     submitted: u64,
 }
 
-impl<M: Machine> Offload<M> {
+impl<M: Access> Offload<M> {
     /// Creates the value without APs.
     pub(super) fn new() -> Self {
         Self { submit: None, in_flight: 0, submitted: 0 }
@@ -160,14 +160,14 @@ impl<M: Machine> Offload<M> {
     }
 }
 
-impl<M: Machine> fmt::Debug for Offload<M> {
+impl<M: Access> fmt::Debug for Offload<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Offload({} in flight)", self.in_flight)
     }
 }
 
 /// Performs the operation in slot `number` on the calling AP.
-fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
+fn run<M: Access>(vm: &'static Vmalloc<M>, number: usize) {
     let Some(slot) = SLOTS.get(number) else { return };
     let content = core::mem::replace(&mut *slot.content.lock(), SlotContent::Empty);
     let SlotContent::Operation(operation) = content else { return };
@@ -177,11 +177,11 @@ fn run<M: Machine>(vm: &'static Vmalloc<M>, number: usize) {
 }
 
 /// Purges lazy areas. With `everything`, also releases all caches of the library.
-pub(in crate::service) fn purge<M: Machine>(vm: &Vmalloc<M>, everything: bool) -> Purged {
+pub(in crate::service) fn purge<M: Access>(vm: &Vmalloc<M>, everything: bool) -> Purged {
     if everything { vm.reclaim() } else { vm.purge() }
 }
 
-fn perform<M: Machine>(vm: &'static Vmalloc<M>, operation: Operation) -> Completion {
+fn perform<M: Access>(vm: &'static Vmalloc<M>, operation: Operation) -> Completion {
     match operation {
         Operation::Allocate(request) => {
             Completion::Allocated(vm.allocate(&request).map(|region| {

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::net::SocketAddrV4;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::kind::ClientKind;
 use crate::resp;
@@ -13,7 +13,7 @@ use crate::service::command::auth;
 use crate::service::failure::{Failure, Word};
 
 /// Serves `CLIENT KILL ip:port` and `CLIENT KILL option value [option value …]`.
-pub(in crate::service) fn kill<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn kill<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     if call.arguments.count() == 3 {
         let filter = KillFilter { address: Some(call.argument(2)), ..KillFilter::default() };
         if close(call, &filter) == 0 {
@@ -85,7 +85,7 @@ fn is_address(address: SocketAddrV4, text: &[u8]) -> bool {
 }
 
 /// Marks the connections that pass the filter to be closed. Returns their number.
-fn close<M: Machine>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64 {
+fn close<M: Access>(call: &mut Call<'_, '_, M>, filter: &KillFilter<'_>) -> u64 {
     let mut closed = 0;
     for entry in call.parts.clients.entries_mut().filter(|entry| filter.admits(entry)) {
         if entry.number != call.session.owner.number {

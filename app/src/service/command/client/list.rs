@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::kind::ClientKind;
 use crate::resp::{self, Reply};
@@ -12,14 +12,14 @@ use crate::service::failure::Failure;
 use crate::service::parts::Parts;
 
 /// Serves `CLIENT INFO`: replies with the line of this connection.
-pub(in crate::service) fn info<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn info<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let number = call.session.owner.number;
     write(call, |parts, reply| write_lines(parts, |entry| entry.number == number, reply));
     Ok(())
 }
 
 /// Serves `CLIENT LIST [TYPE type|ID number …]`.
-pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn list<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let option = call.argument(2);
     let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
     match call.arguments.count() {
@@ -48,10 +48,7 @@ pub(in crate::service) fn list<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 
 /// Writes lines as one text. First records the length of this request and of its transaction's
 /// queue in the client list, because the lines show both.
-fn write<'a, M: Machine>(
-    call: &mut Call<'a, '_, M>,
-    lines: impl FnOnce(&Parts<M>, &mut Reply<'_>),
-) {
+fn write<'a, M: Access>(call: &mut Call<'a, '_, M>, lines: impl FnOnce(&Parts<M>, &mut Reply<'_>)) {
     let bytes = call.arguments.iter().map(<[u8]>::len).sum();
     if let Some(entry) = call.parts.clients.at(call.session.owner.place) {
         entry.arguments = bytes;
@@ -64,7 +61,7 @@ fn write<'a, M: Machine>(
     }
 }
 
-fn write_lines<M: Machine>(
+fn write_lines<M: Access>(
     parts: &Parts<M>,
     wanted: impl Fn(&ClientEntry) -> bool,
     reply: &mut Reply<'_>,

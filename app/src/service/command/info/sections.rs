@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use vmalloc::{Machine, PAGE_BYTES};
+use vmalloc::{Access, PAGE_BYTES};
 
 use super::text::InfoText;
 use crate::service::parts::Parts;
@@ -20,7 +20,7 @@ pub(super) enum Detail {
 }
 
 /// A section of `INFO`.
-pub(super) struct InfoSection<M: Machine + 'static> {
+pub(super) struct InfoSection<M: Access + 'static> {
     pub(super) name: &'static str,
     pub(super) detail: Detail,
     pub(super) write: fn(&Parts<M>, &mut InfoText<'_, '_>),
@@ -29,7 +29,7 @@ pub(super) struct InfoSection<M: Machine + 'static> {
 /// The sections, for one kind of machine.
 pub(super) struct Sections<M>(core::marker::PhantomData<M>);
 
-impl<M: Machine + 'static> Sections<M> {
+impl<M: Access + 'static> Sections<M> {
     /// All sections in the order of Redis.
     pub(super) const ALL: [InfoSection<M>; 12] = [
         InfoSection { name: "Server", detail: Detail::Default, write: server },
@@ -47,7 +47,7 @@ impl<M: Machine + 'static> Sections<M> {
     ];
 }
 
-fn server<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn server<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let uptime_s = parts.store.clock.now_us / 1_000_000;
     report.line("redis_version", REDIS_VERSION);
     report.line("redis_mode", "standalone");
@@ -66,14 +66,14 @@ fn server<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("io_threads_active", 0);
 }
 
-fn clients<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn clients<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("connected_clients", parts.metrics.counters.clients);
     report.line("cluster_connections", 0);
     report.line("maxclients", parts.config.clients);
     report.zeros(&["blocked_clients", "tracking_clients", "clients_in_timeout_table"]);
 }
 
-fn memory<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn memory<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let frames = parts.store.vm.stats();
     let [used, total] = [frames.frames_used(), frames.frames_total].map(|count| count * PAGE_BYTES);
     for (name, human, bytes) in [
@@ -89,7 +89,7 @@ fn memory<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("mem_allocator", "vmalloc");
 }
 
-fn persistence<M: Machine>(_: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn persistence<M: Access>(_: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.zeros(&[
         "loading",
         "async_loading",
@@ -103,7 +103,7 @@ fn persistence<M: Machine>(_: &Parts<M>, report: &mut InfoText<'_, '_>) {
     ]);
 }
 
-fn stats<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn stats<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let counters = &parts.metrics.counters;
     let rates = parts.metrics.rates.now(parts.store.clock.now_us, parts.metrics.counters.traffic());
     report.line("total_connections_received", counters.connections);
@@ -139,7 +139,7 @@ fn stats<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("total_error_replies", counters.errors);
 }
 
-fn replication<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn replication<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("role", "master");
     report.line("connected_slaves", 0);
     report.line("master_failover_state", "no-failover");
@@ -157,7 +157,7 @@ fn replication<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
 
 /// Writes the time that the BSP has spent in turns. The fields for all threads are omitted, because
 /// the time of the APs is not measured.
-fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn cpu<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let us = parts.metrics.counters.turn_us_total;
     let (seconds, rest) = (us / 1_000_000, us % 1_000_000);
     report.line("used_cpu_sys_main_thread", format_args!("{seconds}.{rest:06}"));
@@ -166,7 +166,7 @@ fn cpu<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
 
 /// Writes the counters of each command that was called. `usec` is an estimate, because only one
 /// call in 16 is timed.
-fn commands<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn commands<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     for (name, tally) in parts.command_stats() {
         let (calls, rejected, failed) = (tally.calls, tally.rejected, tally.failed);
         if calls + rejected == 0 || name == "unknown" {
@@ -184,17 +184,17 @@ fn commands<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     }
 }
 
-fn errors<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn errors<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     for (code, count) in parts.metrics.errors.iter() {
         report.rest_of_line(format_args!("errorstat_{code}:count={count}"));
     }
 }
 
-fn cluster<M: Machine>(_: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn cluster<M: Access>(_: &Parts<M>, report: &mut InfoText<'_, '_>) {
     report.line("cluster_enabled", 0);
 }
 
-fn keyspace<M: Machine>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
+fn keyspace<M: Access>(parts: &Parts<M>, report: &mut InfoText<'_, '_>) {
     let keys = parts.store.names.count();
     if keys > 0 {
         let expiring = parts.store.ledger.expiring();

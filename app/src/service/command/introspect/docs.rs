@@ -2,7 +2,7 @@
 
 use core::str::SplitWhitespace;
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::lower_case::bulk_in_lower_case;
 use crate::resp::Reply;
@@ -15,7 +15,7 @@ const SINCE: &str = env!("CARGO_PKG_VERSION");
 
 /// Serves `COMMAND DOCS [name …]`: replies with a map from names to documents. Unknown names are
 /// left out of the map.
-pub(in crate::service) fn docs<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn docs<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (names, catalog) = (call.arguments, call.parts.catalog);
     if names.count() == 2 {
         call.reply.map(catalog.commands().len());

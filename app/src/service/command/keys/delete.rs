@@ -1,6 +1,6 @@
 //! Commands that remove keys: `DEL`, `UNLINK`, `GETDEL`, `FLUSHDB` and `FLUSHALL`.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::old;
 use crate::service::call::{Begun, Call};
@@ -9,7 +9,7 @@ use crate::service::failure::Failure;
 
 /// Serves `DEL key [key …]` and `UNLINK key [key …]`: replies with the number of removed keys. Both
 /// commands free large regions later.
-pub(in crate::service) fn del<M: Machine>(
+pub(in crate::service) fn del<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -28,7 +28,7 @@ pub(in crate::service) fn del<M: Machine>(
 }
 
 /// Serves `GETDEL key`: replies with the value, or a null, and removes the key.
-pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn getdel<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let key = call.argument(1);
     call.parts.store.has_key(key);
     if old::reply(call, key)?
@@ -42,7 +42,7 @@ pub(in crate::service) fn getdel<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 /// Serves `FLUSHDB [ASYNC|SYNC]` and `FLUSHALL [ASYNC|SYNC]`: removes every name and frees its
 /// region. Regions without a name belong to their connections and are kept. The option has no
 /// effect: all names are removed before the reply, and large regions are always freed later.
-pub(in crate::service) fn flush<M: Machine>(
+pub(in crate::service) fn flush<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<NameWalk>,
 ) -> Result<Begun<NameWalk>, Failure> {

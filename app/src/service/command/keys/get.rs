@@ -1,6 +1,6 @@
 //! Commands that read keys.
 
-use vmalloc::{Machine, PAGE_BYTES};
+use vmalloc::{Access, PAGE_BYTES};
 
 use crate::resp;
 use crate::service::call::{Begun, Call, Never};
@@ -8,7 +8,7 @@ use crate::service::command::walk::{Visit, Walk, Walked};
 use crate::service::failure::Failure;
 
 /// Serves `GET key`.
-pub(in crate::service) fn get<M: Machine>(
+pub(in crate::service) fn get<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     match call.parts.store.read_key(call.argument(1))? {
@@ -22,7 +22,7 @@ pub(in crate::service) fn get<M: Machine>(
 
 /// Serves `GETRANGE key start end`: replies with the bytes from `start` to `end`, both included.
 /// Negative positions count from the end of the value.
-pub(in crate::service) fn getrange<M: Machine>(
+pub(in crate::service) fn getrange<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<Begun<Never>, Failure> {
     let number = |index| {
@@ -49,7 +49,7 @@ pub(in crate::service) fn getrange<M: Machine>(
 }
 
 /// Serves `STRLEN key`.
-pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn strlen<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let info = call.parts.store.read_key(call.argument(1))?;
     call.reply.integer(info.map_or(0, |info| info.requested));
     Ok(())
@@ -57,7 +57,7 @@ pub(in crate::service) fn strlen<M: Machine>(call: &mut Call<'_, '_, M>) -> Resu
 
 /// Serves `EXISTS key [key …]`: replies with the number of keys that exist. A key that is repeated
 /// in the request counts each time.
-pub(in crate::service) fn exists<M: Machine>(
+pub(in crate::service) fn exists<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -72,7 +72,7 @@ pub(in crate::service) fn exists<M: Machine>(
 }
 
 /// Serves `TYPE key`.
-pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn kind<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let is_there = call.parts.store.has_key(call.argument(1));
     call.reply.status(if is_there { "string" } else { "none" });
     Ok(())
@@ -80,7 +80,7 @@ pub(in crate::service) fn kind<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 
 /// Serves `MEMORY USAGE key [SAMPLES n]`: replies with the size in bytes of the key's pages, its
 /// guard page and its page-table entries.
-pub(in crate::service) fn memory_usage<M: Machine>(
+pub(in crate::service) fn memory_usage<M: Access>(
     call: &mut Call<'_, '_, M>,
 ) -> Result<(), Failure> {
     let mut words = call.arguments.iter().skip(3);

@@ -16,7 +16,7 @@
 //! The limits count the new values in full, without credit for the old ones, because old and new
 //! values exist together for several turns.
 
-use vmalloc::{Machine, RegionId, RegionInfo};
+use vmalloc::{Access, RegionId, RegionInfo};
 
 use super::set::request;
 use crate::resp::ArgumentCursor;
@@ -69,7 +69,7 @@ enum Pass {
 /// # Errors
 ///
 /// The reason why the request was refused. No key was set.
-pub(super) fn set_all<M: Machine>(
+pub(super) fn set_all<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
     only_new: bool,
@@ -135,7 +135,7 @@ enum PassStep {
 
 /// Begins to exclude requests of other sessions. Returns `false` if the request must first wait for
 /// operations on APs to complete.
-fn begin<M: Machine>(call: &mut Call<'_, '_, M>) -> bool {
+fn begin<M: Access>(call: &mut Call<'_, '_, M>) -> bool {
     let (workers, session) = (&mut call.parts.workers, call.session.owner.number);
     if call.session.is_executing() {
         return true;
@@ -147,7 +147,7 @@ fn begin<M: Machine>(call: &mut Call<'_, '_, M>) -> bool {
     true
 }
 
-fn check<M: Machine>(
+fn check<M: Access>(
     call: &mut Call<'_, '_, M>,
     set: &mut LargeSet,
     only_new: bool,
@@ -174,7 +174,7 @@ fn check<M: Machine>(
     Ok(PassStep::Pass(Pass::Make))
 }
 
-fn make<M: Machine>(
+fn make<M: Access>(
     call: &mut Call<'_, '_, M>,
     set: &mut LargeSet,
     left: &mut u64,
@@ -199,7 +199,7 @@ fn make<M: Machine>(
 
 /// Writes as much of a value into its region as the slice allows. Returns whether the value is
 /// complete.
-fn write<M: Machine>(
+fn write<M: Access>(
     call: &mut Call<'_, '_, M>,
     set: &mut LargeSet,
     value: &[u8],
@@ -229,7 +229,7 @@ fn write<M: Machine>(
     Ok(done == value.len())
 }
 
-fn publish<M: Machine>(
+fn publish<M: Access>(
     call: &mut Call<'_, '_, M>,
     set: &mut LargeSet,
     left: &mut u64,
@@ -256,7 +256,7 @@ fn publish<M: Machine>(
 }
 
 /// Frees the allocated regions, as far as the slice permits. Returns `None` if some are left.
-fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u64) -> Option<()> {
+fn undo<M: Access>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u64) -> Option<()> {
     while let Some(id) = set.oldest {
         if *left == 0 {
             return None;
@@ -268,7 +268,7 @@ fn undo<M: Machine>(call: &mut Call<'_, '_, M>, set: &mut LargeSet, left: &mut u
 }
 
 /// Returns the key and the value at `next`, and advances `next` to the following pair.
-fn pair<'a, M: Machine>(
+fn pair<'a, M: Access>(
     call: &Call<'a, '_, M>,
     next: &mut ArgumentCursor,
 ) -> Option<(&'a [u8], &'a [u8])> {

@@ -12,7 +12,7 @@
 //! large.
 
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
-use vmalloc::{Machine, PAGE_BYTES, RegionInfo};
+use vmalloc::{Access, PAGE_BYTES, RegionInfo};
 
 use crate::service::call::{Begun, Call};
 use crate::service::catalog::Group;
@@ -23,7 +23,7 @@ use crate::service::failure::Failure;
 const HEADER_BYTES: u64 = 24;
 
 /// Serves `MGET key [key …]`: replies with values or nulls.
-pub(in crate::service) fn mget<M: Machine>(
+pub(in crate::service) fn mget<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -37,7 +37,7 @@ pub(in crate::service) fn mget<M: Machine>(
     answer_in_pieces(call, resumed)
 }
 
-fn fits_at_once<M: Machine>(call: &Call<'_, '_, M>) -> Result<bool, Failure> {
+fn fits_at_once<M: Access>(call: &Call<'_, '_, M>) -> Result<bool, Failure> {
     if call.arguments.count() > ARGUMENTS_AT_ONCE {
         return Ok(false);
     }
@@ -50,7 +50,7 @@ fn fits_at_once<M: Machine>(call: &Call<'_, '_, M>) -> Result<bool, Failure> {
     Ok(bytes <= limit)
 }
 
-fn answer_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+fn answer_at_once<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     call.reply.array(call.arguments.count() - 1);
     for key in call.arguments.iter().skip(1) {
         match call.parts.store.read_key(key)? {
@@ -79,7 +79,7 @@ enum Next {
 
 /// Writes as many elements as fit into the output. Elements that were written cannot be withdrawn,
 /// so a value that cannot be read is replaced by its error.
-fn answer_in_pieces<M: Machine>(
+fn answer_in_pieces<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -112,7 +112,7 @@ fn answer_in_pieces<M: Machine>(
 
 /// Writes the value of a key, or the header of a streamed value. `is_alone` tells whether no
 /// element was written before in this call.
-fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: bool) -> Next {
+fn write_element<M: Access>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: bool) -> Next {
     let info = match call.parts.store.key(key) {
         Err(Failure::Changing(_)) if is_alone => return Next::SameLater,
         Err(Failure::Changing(_)) => return Next::Same,
@@ -153,7 +153,7 @@ fn write_element<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8], is_alone: b
 
 /// Answers inside a transaction: adds up the lengths of the values, requests a buffer of that size,
 /// and writes the values.
-fn collect<M: Machine>(
+fn collect<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<Walk>,
 ) -> Result<Begun<Walk>, Failure> {
@@ -212,7 +212,7 @@ fn collect<M: Machine>(
     Ok(Begun::Answered)
 }
 
-impl<M: Machine> Call<'_, '_, M> {
+impl<M: Access> Call<'_, '_, M> {
     /// Replies with all bytes of a region, which must fit into the limit of a reply.
     fn write_value(&mut self, info: &RegionInfo) -> Result<(), Failure> {
         let store = &self.parts.store;

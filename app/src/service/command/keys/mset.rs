@@ -5,7 +5,7 @@
 
 use arrayvec::ArrayVec;
 use runtime_config::limits::ARGUMENTS_AT_ONCE;
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Access, RegionId};
 
 use super::large_set::{self, LargeSet, SetBegun};
 use super::set::{hold, request};
@@ -22,7 +22,7 @@ const BYTES_MAX: usize = 1 << 20;
 const FREED_PAGES_MAX: u64 = 1024;
 
 /// Serves `MSET key value [key value …]`.
-pub(in crate::service) fn mset<M: Machine>(
+pub(in crate::service) fn mset<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
 ) -> Result<Begun<LargeSet>, Failure> {
@@ -34,7 +34,7 @@ pub(in crate::service) fn mset<M: Machine>(
 }
 
 /// Serves `MSETNX key value [key value …]`: replies with 1, or with 0 if one of the keys exists.
-pub(in crate::service) fn msetnx<M: Machine>(
+pub(in crate::service) fn msetnx<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
 ) -> Result<Begun<LargeSet>, Failure> {
@@ -46,7 +46,7 @@ pub(in crate::service) fn msetnx<M: Machine>(
 }
 
 /// Sets all keys. With `only_new`, sets no key if at least one of the keys exists.
-fn set_all<M: Machine>(
+fn set_all<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeSet>,
     only_new: bool,
@@ -70,7 +70,7 @@ fn set_all<M: Machine>(
 }
 
 /// Returns whether a request can be served within one turn.
-fn is_small<M: Machine>(call: &Call<'_, '_, M>) -> bool {
+fn is_small<M: Access>(call: &Call<'_, '_, M>) -> bool {
     if call.arguments.count() > ARGUMENTS_AT_ONCE {
         return false;
     }
@@ -90,7 +90,7 @@ fn pairs<'a>(arguments: Arguments<'a>) -> impl Iterator<Item = (&'a [u8], &'a [u
 }
 
 /// Sets all keys in one turn. Every step that can fail is done before the first key changes.
-fn set_at_once<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+fn set_at_once<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let (store, owner, pairs) = (&mut call.parts.store, call.session.owner, pairs(call.arguments));
     let pages = |value: &[u8]| request(value).map_or(0, |request| request.pages().get());
     store::admit_all(store, owner, pairs.clone().map(|(key, value)| (key, pages(value))))?;

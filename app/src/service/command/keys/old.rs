@@ -1,6 +1,6 @@
 //! Old values: commands that replace or free a value may first reply with it.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp::Reply;
 use crate::service::call::Call;
@@ -10,7 +10,7 @@ use crate::service::parts::Parts;
 /// Replies with the value of a key, or with a null. Returns `false` if the reply has overflowed:
 /// the request is then retried with a larger buffer, so the command must not change any state
 /// before.
-pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {
+pub(super) fn reply<M: Access>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Result<bool, Failure> {
     write(call.parts, key, call.reply)?;
     Ok(!call.reply.overflowed() || call.session.is_suppressed())
 }
@@ -21,7 +21,7 @@ pub(super) fn reply<M: Machine>(call: &mut Call<'_, '_, M>, key: &[u8]) -> Resul
 ///
 /// The value exceeds the limit of a reply. The caller must not free the value, because it was not
 /// sent.
-pub(in crate::service) fn write<M: Machine>(
+pub(in crate::service) fn write<M: Access>(
     parts: &Parts<M>,
     key: &[u8],
     reply: &mut Reply<'_>,

@@ -1,7 +1,7 @@
 //! `SCAN` lists keys in pages, and `KEYS` lists all keys in one reply.
 
 use runtime_config::limits::NAME_BYTES_MAX;
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use crate::resp;
 use crate::service::call::Call;
@@ -32,7 +32,7 @@ const NAME_ROOM: u64 = NAME_BYTES_MAX as u64 + 64;
 /// A page ends when it has the requested number of names, when the output is full, or when the turn
 /// has used up its time. A name that exists during the whole scan is returned exactly once, because
 /// a name keeps its slot.
-pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn scan<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let start = cursor(call.argument(1)).ok_or(Failure::Redis("invalid cursor"))?;
     let (mut pattern, mut count, mut is_string) = (None, COUNT_DEFAULT, true);
     let mut words = call.arguments.iter().skip(2);
@@ -96,7 +96,7 @@ pub(in crate::service) fn scan<M: Machine>(call: &mut Call<'_, '_, M>) -> Result
 /// The reply begins with the number of names, so all of them must be found in one turn. A search
 /// that needs too many comparisons is refused. Their number depends only on the names and the
 /// pattern, not on the speed of the machine.
-pub(in crate::service) fn keys<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn keys<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let pattern = checked(call.argument(1))?;
     let (names, bytes_max) = (&call.parts.store.names, call.reply_bytes_max);
     let mut steps = 0;

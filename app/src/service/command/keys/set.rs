@@ -1,6 +1,6 @@
 //! `SET`: allocates a region for a value, and publishes it under its key.
 
-use vmalloc::{Machine, RegionInfo, Request};
+use vmalloc::{Access, RegionInfo, Request};
 
 use super::old;
 use super::set_options::SetOptions;
@@ -14,7 +14,7 @@ use crate::service::store::{CLIENT, KeptName, Publication, Store};
 
 /// Serves `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]`: publishes a new region
 /// and frees the old one.
-pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn set<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let name = key(call.argument(1))?;
     let options = SetOptions::parse(&call.parts.store.clock, call.arguments.iter().skip(3))?;
     if options.wants_old {
@@ -38,7 +38,7 @@ pub(in crate::service) fn set<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<
 }
 
 /// Allocates a region that holds a value, and publishes it.
-pub(super) fn make<M: Machine>(
+pub(super) fn make<M: Access>(
     call: &mut Call<'_, '_, M>,
     publication: &Publication<&[u8]>,
     value: &[u8],
@@ -62,7 +62,7 @@ pub(super) fn request(value: &[u8]) -> Result<Request, Failure> {
 
 /// Allocates a region and writes `value` into it. The region is not published, so no client can use
 /// it.
-pub(super) fn hold<M: Machine>(
+pub(super) fn hold<M: Access>(
     store: &Store<M>,
     request: &Request,
     value: &[u8],
@@ -81,7 +81,7 @@ pub(super) fn hold<M: Machine>(
 }
 
 /// Returns whether the options of a `SET` ask for the old value.
-pub(in crate::service) fn wants_old<'a, M: Machine>(
+pub(in crate::service) fn wants_old<'a, M: Access>(
     store: &Store<M>,
     words: impl Iterator<Item = &'a [u8]>,
 ) -> bool {
@@ -89,7 +89,7 @@ pub(in crate::service) fn wants_old<'a, M: Machine>(
 }
 
 /// Publishes the region of a large `SET` with the given options. Frees the region if this fails.
-pub(in crate::service) fn publish_value<'a, M: Machine>(
+pub(in crate::service) fn publish_value<'a, M: Access>(
     parts: &mut Parts<M>,
     session: &mut Session,
     info: &RegionInfo,

@@ -1,6 +1,6 @@
 //! Older Redis commands that are variants of `SET`.
 
-use vmalloc::Machine;
+use vmalloc::Access;
 
 use super::old;
 use super::set::make;
@@ -11,7 +11,7 @@ use crate::service::parse::key::key;
 use crate::service::store::Publication;
 
 /// Serves `SETNX key value`: replies with 1, or with 0 if the key exists.
-pub(in crate::service) fn setnx<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn setnx<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let publication = Publication::of(key(call.argument(1))?).condition(true, false);
     let is_made = match make(call, &publication, call.argument(2)) {
         Ok(()) => true,
@@ -23,16 +23,16 @@ pub(in crate::service) fn setnx<M: Machine>(call: &mut Call<'_, '_, M>) -> Resul
 }
 
 /// Serves `SETEX key seconds value`.
-pub(in crate::service) fn setex<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn setex<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     set_for(call, Expiry::SECONDS, "setex")
 }
 
 /// Serves `PSETEX key milliseconds value`.
-pub(in crate::service) fn psetex<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn psetex<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     set_for(call, Expiry::MILLISECONDS, "psetex")
 }
 
-fn set_for<M: Machine>(
+fn set_for<M: Access>(
     call: &mut Call<'_, '_, M>,
     expiry: Expiry,
     command: &'static str,
@@ -45,7 +45,7 @@ fn set_for<M: Machine>(
 }
 
 /// Serves `GETSET key value`: replies with the old value, or a null.
-pub(in crate::service) fn getset<M: Machine>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
+pub(in crate::service) fn getset<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let publication = Publication::of(key(call.argument(1))?);
     call.parts.store.has_key(call.argument(1));
     if old::reply(call, call.argument(1))? {

@@ -1,6 +1,6 @@
 //! `APPEND` and `SETRANGE`: write into the existing region of a key.
 
-use vmalloc::{Machine, RegionId};
+use vmalloc::{Access, RegionId};
 
 use super::set::make;
 use crate::resp;
@@ -49,7 +49,7 @@ impl LargeWrite {
     }
 
     /// Continues the growth of the region by one step.
-    pub(in crate::service) fn step<M: Machine>(
+    pub(in crate::service) fn step<M: Access>(
         mut self,
         step: &mut Step<'_, '_, M>,
     ) -> Result<Stepped<Self>, Failure> {
@@ -73,14 +73,14 @@ impl LargeWrite {
 
     /// Rolls the growth back, because the connection has ended, and frees a region that was
     /// allocated for a new key. Returns the state while the growth is in progress on an AP.
-    pub(in crate::service) fn cancel<M: Machine>(mut self, parts: &mut Parts<M>) -> Option<Self> {
+    pub(in crate::service) fn cancel<M: Access>(mut self, parts: &mut Parts<M>) -> Option<Self> {
         let growth = self.growth.take().and_then(|growth| growth.cancel(parts));
         self.fail(parts);
         growth.map(|growth| Self { growth: Some(growth), ..self })
     }
 
     /// Ends a write that failed. Removes the key if the write has created it.
-    fn fail<M: Machine>(&mut self, parts: &mut Parts<M>) {
+    fn fail<M: Access>(&mut self, parts: &mut Parts<M>) {
         if core::mem::take(&mut self.is_made) {
             parts.store.give_up(self.id);
         }
@@ -88,7 +88,7 @@ impl LargeWrite {
 }
 
 /// Serves `APPEND key value`: replies with the new length.
-pub(in crate::service) fn append<M: Machine>(
+pub(in crate::service) fn append<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeWrite>,
 ) -> Result<Begun<LargeWrite>, Failure> {
@@ -117,7 +117,7 @@ pub(in crate::service) fn append<M: Machine>(
 
 /// Serves `SETRANGE key offset value`: replies with the new length of the value. Bytes before
 /// `offset` that were never written are zero.
-pub(in crate::service) fn setrange<M: Machine>(
+pub(in crate::service) fn setrange<M: Access>(
     call: &mut Call<'_, '_, M>,
     resumed: Option<LargeWrite>,
 ) -> Result<Begun<LargeWrite>, Failure> {
@@ -128,11 +128,11 @@ pub(in crate::service) fn setrange<M: Machine>(
 }
 
 /// Checks that a value of `bytes` bytes does not exceed the configured maximum.
-fn check_length<M: Machine>(parts: &Parts<M>, bytes: u64) -> Result<(), Failure> {
+fn check_length<M: Access>(parts: &Parts<M>, bytes: u64) -> Result<(), Failure> {
     if bytes > parts.config.bulk_bytes as u64 { Err(TOO_LARGE) } else { Ok(()) }
 }
 
-fn write_at<M: Machine>(
+fn write_at<M: Access>(
     call: &mut Call<'_, '_, M>,
     begun: Option<LargeWrite>,
     key: &[u8],
@@ -190,7 +190,7 @@ fn write_at<M: Machine>(
 }
 
 /// Creates the key, and writes the value at `offset`.
-fn write_new<M: Machine>(
+fn write_new<M: Access>(
     call: &mut Call<'_, '_, M>,
     key: &[u8],
     offset: u64,
