@@ -1,5 +1,7 @@
 //! Applies the modes that the kernel command line selects to the `vmalloc` crate.
 
+#![expect(unsafe_code, reason = "one of the modes gives up a guarantee")]
+
 use runtime_config::cmdline::{Config, Flush, Frames, Pools, Realloc};
 use vmalloc::{FlushMode, FrameMode, Machine, PoolMode, ReallocMode, Vmalloc};
 
@@ -9,10 +11,13 @@ pub fn apply<M: Machine>(vm: &Vmalloc<M>, config: &Config) {
         Flush::Lazy => FlushMode::Lazy,
         Flush::Eager => FlushMode::Eager,
     });
-    vm.modes().set_frames(match config.frames {
+    let frames = match config.frames {
         Frames::Strict => FrameMode::Strict,
         Frames::Linux => FrameMode::Linux,
-    });
+    };
+    // SAFETY: the image accesses a region only between a look-up and the next free, on the CPU that does both. Only
+    // the tests of stale translations access freed pages, and they run with the default.
+    unsafe { vm.modes().set_frames(frames) };
     vm.modes().set_realloc(match config.realloc {
         Realloc::Move => ReallocMode::Move,
         Realloc::Copy => ReallocMode::Copy,

@@ -1,5 +1,5 @@
-//! Switches to compare designs at run time. Some guarantees of the crate hold only with the
-//! defaults.
+//! Switches to compare designs at run time. With [`FrameMode::Linux`], a guarantee of the crate does
+//! not hold.
 
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
@@ -20,7 +20,7 @@ pub enum FrameMode {
     #[default]
     Strict,
     /// Immediately, as in Linux. A CPU with an old translation can reach the frame when it has a
-    /// new owner.
+    /// new owner, so [`Modes::set_frames`](crate::Modes::set_frames) is unsafe.
     Linux,
 }
 

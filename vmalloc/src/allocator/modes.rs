@@ -1,12 +1,12 @@
 //! The switches of a window that exist for tests and to compare designs at run time.
+#![expect(unsafe_code, reason = "one of the switches gives up a guarantee")]
 
 use super::parts::Core;
 use crate::inject::Reservation;
 use crate::machine::Machine;
 use crate::switches::{FlushMode, FrameMode, PoolMode, ReallocMode};
 
-/// The switches of a window: see [`Vmalloc::modes`](crate::Vmalloc::modes). With other values than
-/// the defaults, some guarantees of the crate do not hold.
+/// The switches of a window: see [`Vmalloc::modes`](crate::Vmalloc::modes).
 #[derive(Debug)]
 pub struct Modes<'v, M: Machine> {
     core: &'v Core<M>,
@@ -28,12 +28,18 @@ impl<'v, M: Machine> Modes<'v, M> {
     }
 
     /// Sets when frames may be reused. With [`FrameMode::Linux`], a CPU with an old translation can
-    /// reach a frame that already has a new owner.
+    /// reach a frame that already has a new owner, for example a page table.
+    ///
+    /// # Safety
+    ///
+    /// With [`FrameMode::Linux`], no CPU accesses a page of a region after that page was freed, cut
+    /// off or copied to another place. The duty lasts until the first purge after
+    /// [`FrameMode::Strict`] was set.
     ///
     /// # Context
     ///
     /// Anywhere: takes no lock.
-    pub fn set_frames(&self, mode: FrameMode) {
+    pub unsafe fn set_frames(&self, mode: FrameMode) {
         self.core.switches.set_frames(mode);
     }
 

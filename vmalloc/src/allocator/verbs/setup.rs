@@ -113,7 +113,8 @@ impl<M: Machine> Vmalloc<M> {
         frames::fill_zeroed(&self.core, count)
     }
 
-    /// Returns the switches of the window, which exist for tests and to compare designs.
+    /// Returns the switches of the window, which exist for tests and to compare designs. The switch
+    /// that gives up a guarantee is unsafe.
     #[must_use]
     pub fn modes(&self) -> Modes<'_, M> {
         Modes::new(&self.core)
