@@ -18,9 +18,18 @@ pub(super) fn info<M: Machine>(core: &Core<M>, id: RegionId) -> Result<RegionInf
     info.ok_or(RegionError::Gone { id })
 }
 
-/// Walks the page tables and returns every entry that the translation of `address` reads. Works for
-/// every address, also outside the window.
+/// Walks the page tables and returns every entry that the translation of `address` reads. Outside
+/// the window there is no entry, because only the tables of the window stay while they are walked.
 pub(super) fn walk<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
+    if core.window.holds(address) {
+        walk_unchecked(core, address)
+    } else {
+        Walk { address, entries: [None; 4] }
+    }
+}
+
+/// Walks the page tables as [`walk`] does, also for an address outside the window.
+pub(super) fn walk_unchecked<M: Machine>(core: &Core<M>, address: VirtAddr) -> Walk {
     core.machine.without_interrupts(|| paging::lookup::walk(&core.tables, &core.machine, address))
 }
 

@@ -71,8 +71,8 @@ pub(crate) fn slots_from<'m, P: PhysicalMemory>(
     }))
 }
 
-/// Returns the entries that the translation of `address` reads. Works for every address, also
-/// outside the window.
+/// Returns the entries that the translation of `address` reads. The caller keeps the tables that the
+/// walk reads from being freed.
 pub(crate) fn walk<P: PhysicalMemory>(tables: &Tables, memory: &P, address: VirtAddr) -> Walk {
     let page = Page::containing_address(address);
     let mut entries = [None; 4];

@@ -10,7 +10,7 @@ pub struct Walk {
     /// The address that was walked.
     pub address: VirtAddr,
     /// The entries by level: index 0 is level 4, index 3 is level 1. Entries below an absent entry
-    /// or a large leaf are `None`.
+    /// or a large leaf are `None`, and so are all entries of an address outside the window.
     pub entries: [Option<Entry>; 4],
 }
 

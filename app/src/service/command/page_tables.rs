@@ -54,7 +54,7 @@ pub(in crate::service) fn vpte<M: Access>(call: &mut Call<'_, '_, M>) -> Result<
 /// Serves `VWALK address`: replies with a row `level pa flags` for each of the four levels.
 pub(in crate::service) fn vwalk<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
-    let walk = call.parts.store.vm.walk(address);
+    let walk = call.parts.store.walk(address);
     call.reply.array(walk.entries.len());
     for (level, entry) in (1..=walk.entries.len()).rev().zip(walk.entries) {
         let frame = entry.map(|entry| entry.frame().start_address());

@@ -26,7 +26,7 @@ pub(in crate::service) fn vprobe<M: Access>(call: &mut Call<'_, '_, M>) -> Resul
     };
     let vm = call.parts.store.vm;
     let allowed = if kind == AccessKind::Execute || !vm.window().holds(address) {
-        permits(&vm.walk(address), kind)
+        permits(&call.parts.store.walk(address), kind)
     } else {
         // The reply must describe the present page-table entries, so stale entries in the TLB of
         // this CPU are flushed first.

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "accesses by address")]
 
-use vmalloc::{Access, AccessKind, Fault, PageCount, Region, RegionId, RegionInfo};
+use vmalloc::{Access, AccessKind, Fault, PageCount, Region, RegionId, RegionInfo, Walk};
 use x86_64::VirtAddr;
 
 use super::Store;
@@ -53,6 +53,12 @@ impl<M: Access> Store<M> {
     pub(in crate::service) fn is_accessible(&self, address: VirtAddr, kind: AccessKind) -> bool {
         // SAFETY: as in `read_at`. No page of the window is a register of a device.
         unsafe { self.vm.machine().probe(address, kind) }.is_ok()
+    }
+
+    /// Walks the page tables for any address, also outside the window.
+    pub(in crate::service) fn walk(&self, address: VirtAddr) -> Walk {
+        // SAFETY: the page tables outside the window are complete after boot, and none of them is freed.
+        unsafe { self.vm.walk_unchecked(address) }
     }
 
     /// Fills bytes of a region with one value. The caller must have checked the range.

@@ -1,4 +1,5 @@
 //! Methods that report regions, addresses and counters, and the audit.
+#![expect(unsafe_code, reason = "walks tables that may belong to other code")]
 
 use core::fmt;
 
@@ -88,8 +89,8 @@ impl<M: Machine> Vmalloc<M> {
         locate::locate(&self.core, address)
     }
 
-    /// Walks the page tables and returns every entry that the translation of `address` reads. Works
-    /// for every address, also outside the window.
+    /// Walks the page tables and returns every entry that the translation of `address` reads.
+    /// Outside the window the walk has no entries: see [`walk_unchecked`](Self::walk_unchecked).
     ///
     /// # Context
     ///
@@ -103,7 +104,27 @@ impl<M: Machine> Vmalloc<M> {
         lookup::walk(&self.core, address)
     }
 
-    /// Translates an address by the page tables. Returns `None` if no page is present.
+    /// Walks the page tables as [`walk`](Self::walk) does, also for an address outside the window.
+    ///
+    /// # Safety
+    ///
+    /// If the address lies outside the window: during the call no table that the walk reads is
+    /// freed, and [`PhysicalMemory::pointer`](crate::PhysicalMemory::pointer) accepts each of them.
+    ///
+    /// # Context
+    ///
+    /// As for [`walk`](Self::walk).
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    #[must_use]
+    pub unsafe fn walk_unchecked(&self, address: VirtAddr) -> Walk {
+        lookup::walk_unchecked(&self.core, address)
+    }
+
+    /// Translates an address of the window by the page tables. Returns `None` if no page is present,
+    /// and outside the window.
     ///
     /// # Context
     ///
