@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::id::RegionId;
 use crate::page::PageCount;
+use crate::request::Protection;
 
 /// The reason why a [`Request`](crate::Request) is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,14 @@ pub enum RegionError {
         /// The id as given.
         id: RegionId,
     },
+    /// The region maps frames of the caller of [`vmap`](crate::Vmalloc::vmap), who has not promised
+    /// these rights.
+    NotPromised {
+        /// The id as given.
+        id: RegionId,
+        /// The rights that the caller of `vmap` has named.
+        promised: Protection,
+    },
     /// The address is not the first byte of a region.
     NotRegionStart {
         /// The address as given.
@@ -145,6 +154,9 @@ impl fmt::Display for RegionError {
             Self::Gone { id } => write!(f, "region {id} is gone"),
             Self::Owned { id } => write!(f, "region {id} has an owner"),
             Self::Changing { id } => write!(f, "region {id} is being changed"),
+            Self::NotPromised { id, promised } => {
+                write!(f, "region {id} maps frames for {promised:?} only")
+            }
             Self::NotRegionStart { address, region_start } => {
                 write!(f, "{address:#x} is not a region's start, nearest is {region_start:#x}")
             }

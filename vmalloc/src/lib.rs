@@ -100,7 +100,7 @@
 //! use vmalloc::{sim, AccessKind, Protection};
 //!
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
-//! let code = vm.vmalloc(4_096)?;
+//! let mut code = vm.vmalloc(4_096)?;
 //! vm.machine().write(code.address(), &[0xc3]).unwrap();
 //! code.protect(Protection::ReadExecute)?;
 //! vm.machine().probe(code.address(), AccessKind::Execute).unwrap();

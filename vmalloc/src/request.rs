@@ -25,6 +25,16 @@ pub enum Protection {
 }
 
 impl Protection {
+    /// Returns whether this protection allows every access that `other` allows.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        match (self, other) {
+            (_, Self::None) => true,
+            (Self::None, _) => false,
+            (_, Self::ReadOnly) => true,
+            (this, other) => this == other,
+        }
+    }
+
     /// Returns the protection with this number; `None` for an invalid number.
     pub(crate) fn from_number(number: u64) -> Self {
         match number {

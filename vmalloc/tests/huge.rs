@@ -134,7 +134,7 @@ fn what_must_be_large_is_or_fails() {
 #[test]
 fn rights_of_large_leaves_change_on_every_cpu() {
     let vm = machine(6_000, 20_000);
-    let region = vm.allocate(&request(3 * MIB, Huge::Must)).unwrap();
+    let mut region = vm.allocate(&request(3 * MIB, Huge::Must)).unwrap();
     sign(&vm, region.address(), 768);
     assert_signed(&vm, region.address(), 768);
     region.protect(Protection::ReadOnly).unwrap();

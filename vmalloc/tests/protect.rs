@@ -37,7 +37,7 @@ fn every_change_of_rights_holds_on_every_cpu_when_it_returns() {
     for (from, to) in ALL.into_iter().flat_map(|from| ALL.map(|to| (from, to))) {
         for pages in [1, 40] {
             let request = Request::try_new(pages * PAGE_BYTES).unwrap().protection(from);
-            let region = vm.allocate(&request).unwrap();
+            let mut region = vm.allocate(&request).unwrap();
             let last = region.address() + (pages - 1) * PAGE_BYTES;
             let obeys = |protection: Protection| {
                 for cpu in 0..3 {
@@ -62,7 +62,7 @@ fn every_change_of_rights_holds_on_every_cpu_when_it_returns() {
 #[test]
 fn contents_survive_a_time_without_any_rights() {
     let vm = machine(1);
-    let region = vm.vmalloc(2 * PAGE_BYTES).unwrap();
+    let mut region = vm.vmalloc(2 * PAGE_BYTES).unwrap();
     vm.machine().write(region.address() + 4090u64, b"over the edge").unwrap();
     let physical = vm.translate(region.address());
     region.protect(Protection::None).unwrap();

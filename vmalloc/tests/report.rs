@@ -152,10 +152,11 @@ fn a_region_given_up_lives_until_it_is_taken_back() {
 fn an_owner_zeroes_any_part_of_what_nobody_may_write() {
     let vm = machine();
     let request = Request::try_new(3 * 4096).unwrap().protection(Protection::ReadOnly);
-    let region = vm.allocate(&request).unwrap();
+    let mut region = vm.allocate(&request).unwrap();
+    let start = region.address();
     let page = |number: u64| {
         let mut bytes = [1; 4096];
-        vm.machine().read(region.address() + number * 4096, &mut bytes).unwrap();
+        vm.machine().read(start + number * 4096, &mut bytes).unwrap();
         bytes.iter().all(|byte| *byte == 0)
     };
     assert_eq!([0, 1, 2].map(page), [false; 3], "fresh frames hold poison");

@@ -61,16 +61,16 @@ fn frames_of_the_caller_are_mapped_in_order_and_stay_the_callers() {
 fn a_ticket_is_redeemed_by_a_purge_and_by_nothing_less() {
     let vm = machine(2);
     let run = vm.take_run(1).unwrap();
-    let other = vm.vmalloc(1).unwrap();
+    let mut other = vm.vmalloc(1).unwrap();
     // SAFETY: the run is this test's.
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
-    assert!(!ticket.is_flushed(&vm));
+    assert!(!ticket.is_flushed());
     // This flushes one page of another region only.
     other.protect(Protection::ReadOnly).unwrap();
-    assert!(!ticket.is_flushed(&vm));
+    assert!(!ticket.is_flushed());
     vm.purge();
-    assert!(ticket.is_flushed(&vm));
+    assert!(ticket.is_flushed());
 }
 
 #[test]
@@ -82,10 +82,42 @@ fn a_ticket_for_what_is_flushed_already_is_redeemed() {
     let region = unsafe { vm.vmap(&[run.start], Protection::ReadWrite, "") }.unwrap();
     let ticket = vm.vunmap_lazy(region);
     // No area is lazy, so a purge would not run a shootdown.
-    assert!(ticket.is_flushed(&vm));
+    assert!(ticket.is_flushed());
     // The ticket stays valid when the slot is used by the next region.
     let _next = vm.vmalloc(1).unwrap();
-    assert!(ticket.is_flushed(&vm));
+    assert!(ticket.is_flushed());
+}
+
+#[test]
+fn a_map_has_no_rights_that_its_caller_has_not_promised() {
+    use Protection::{None, ReadExecute, ReadOnly, ReadWrite};
+    let vm = machine(1);
+    let run = vm.take_run(1).unwrap();
+    for (promised, others) in [
+        (ReadOnly, vec![None, ReadOnly]),
+        (ReadWrite, vec![ReadOnly, None, ReadWrite]),
+        (ReadExecute, vec![None, ReadOnly, ReadExecute]),
+        (None, vec![None]),
+    ] {
+        // SAFETY: the run is this test's.
+        let mut region = unsafe { vm.vmap(&[run.start], promised, "") }.unwrap();
+        for rights in [ReadOnly, ReadWrite, ReadExecute, None].into_iter().chain(others.clone()) {
+            let before = region.info().protection;
+            let result = region.protect(rights);
+            if others.contains(&rights) {
+                assert_eq!((result, region.info().protection), (Ok(()), rights));
+            } else {
+                let id = region.id();
+                assert_eq!(result, Err(RegionError::NotPromised { id, promised }));
+                assert_eq!(region.info().protection, before);
+            }
+        }
+        let id = region.into_raw();
+        let is_refused = vm.protect(id, ReadWrite).is_err();
+        assert_eq!(is_refused, promised != ReadWrite, "by its id too");
+        vm.vfree(id).unwrap();
+    }
+    sound(&vm);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(super) fn moved_regions_keep_their_frames(fixture: Fixture) -> TestResult {
 }
 
 pub(super) fn rights_change_at_once(fixture: Fixture) -> TestResult {
-    let region = value(fixture.vm.vzalloc(2 * PAGE_BYTES), "two pages")?;
+    let mut region = value(fixture.vm.vzalloc(2 * PAGE_BYTES), "two pages")?;
     let last = (region.address() + PAGE_BYTES).as_u64();
     ensure(access::can_write(last), "a new region can be written")?;
     for (protection, reads, writes) in [

@@ -102,7 +102,7 @@ fn one_round(
 }
 
 pub(super) fn rights_hold_everywhere_on_return(fixture: Fixture) -> TestResult {
-    let region = value(fixture.vm.vmalloc(4096), "a page")?;
+    let mut region = value(fixture.vm.vmalloc(4096), "a page")?;
     let address = region.address();
     store(fixture, address, OURS)?;
     with_readers(fixture, address, || {

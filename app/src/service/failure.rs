@@ -288,6 +288,7 @@ impl From<RegionError> for Failure {
             RegionError::Unknown { .. }
             | RegionError::Gone { .. }
             | RegionError::Owned { .. }
+            | RegionError::NotPromised { .. }
             | RegionError::NotRegionStart { .. } => Self::NoRegion(error),
         }
     }

@@ -17,7 +17,8 @@ use crate::request::{Protection, Resize, Resized};
 /// The owner of a region. Dropping this value frees the region.
 ///
 /// Holding this value proves that the region is busy: other code cannot free an owned region by its
-/// id.
+/// id. Methods that change the contents, the rights or the size take `&mut self`, so code that lends
+/// out `&Region` alone can rely on all three.
 ///
 /// # Context
 ///
@@ -34,7 +35,15 @@ impl<'v, M: Machine> Region<'v, M> {
         Self { core, id, range }
     }
 
+    /// Returns the window of the region.
+    pub(super) fn core(&self) -> &'v Core<M> {
+        self.core
+    }
+
     /// Takes ownership of a region that has no owner, after [`into_raw`](Self::into_raw).
+    ///
+    /// Any code may do so that has the id, as it may also free the region. An id of another window
+    /// names the region with the same number in this window, if there is one.
     ///
     /// # Errors
     ///
@@ -107,7 +116,7 @@ impl<'v, M: Machine> Region<'v, M> {
     /// # Complexity
     ///
     /// O(count).
-    pub fn zero(&self, first: PageCount, count: PageCount) {
+    pub fn zero(&mut self, first: PageCount, count: PageCount) {
         let is_mapped = self.core.slots().slot(self.id.slot()).traits().mapped;
         assert!(!is_mapped, "region {} maps frames of its caller", self.id);
         lookup::zero_pages(self.core, PageRange::within(self.range, first, count));
@@ -134,7 +143,8 @@ impl<M: Machine> Region<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`RegionError::Changing`]: another thread is changing the rights of the region.
+    /// [`RegionError::NotPromised`]: the region maps frames of the caller of
+    /// [`Vmalloc::vmap`], who has not promised these rights.
     ///
     /// # Panics
     ///
@@ -143,7 +153,7 @@ impl<M: Machine> Region<'_, M> {
     /// # Context
     ///
     /// As [`Vmalloc::protect`].
-    pub fn protect(&self, protection: Protection) -> Result<(), RegionError> {
+    pub fn protect(&mut self, protection: Protection) -> Result<(), RegionError> {
         protect::protect(self.core, self.id(), Stage::Owned, protection)
     }
 

@@ -1,8 +1,10 @@
 //! Maps frames of the caller at adjacent addresses: `vmap`.
 
+use core::fmt;
+
 use super::handle::Region;
-use super::parts::{Core, Vmalloc};
-use super::{flush, reserve, retry};
+use super::parts::Core;
+use super::{flush, lookup, reserve, retry};
 use crate::error::AllocateError;
 use crate::frame::FrameChain;
 use crate::id::RegionId;
@@ -18,15 +20,18 @@ use crate::tlb::{FlushReason, Plan};
 /// [`is_flushed`](Self::is_flushed).
 ///
 /// The ticket contains the id of the region, not the number of a flush. A purge that was in
-/// progress when the region was unmapped ends later, but does not flush the region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// progress when the region was unmapped ends later, but does not flush the region. It also contains
+/// a reference to the window of the region, whose flush alone counts.
 #[must_use = "until it is redeemed, CPUs may reach the frames by the old addresses"]
-pub struct FlushTicket(RegionId);
+pub struct FlushTicket<'v, M: Machine> {
+    core: &'v Core<M>,
+    id: RegionId,
+}
 
-impl FlushTicket {
+impl<'v, M: Machine> FlushTicket<'v, M> {
     /// Unmaps a region and returns the ticket of its flush.
-    pub(super) fn of<M: Machine>(region: Region<'_, M>) -> Self {
-        let ticket = Self(region.id());
+    pub(super) fn of(region: Region<'v, M>) -> Self {
+        let ticket = Self { core: region.core(), id: region.id() };
         drop(region);
         ticket
     }
@@ -37,10 +42,24 @@ impl FlushTicket {
     ///
     /// Anywhere: takes no lock.
     #[must_use]
-    pub fn is_flushed<M: Machine>(self, vmalloc: &Vmalloc<M>) -> bool {
+    pub fn is_flushed(&self) -> bool {
         // The generation of a slot ends only after its addresses have been flushed. The Acquire in
         // `generation` pairs with the Release in `retire`.
-        vmalloc.core.slots().slot(self.0.slot()).generation() != self.0.generation()
+        self.core.slots().slot(self.id.slot()).generation() != self.id.generation()
+    }
+}
+
+impl<M: Machine> Clone for FlushTicket<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Machine> Copy for FlushTicket<'_, M> {}
+
+impl<M: Machine> fmt::Debug for FlushTicket<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FlushTicket({})", self.id)
     }
 }
 
@@ -75,7 +94,7 @@ fn map_once<M: Machine>(
     // No later step can fail.
     let protection = request.wanted_protection();
     let record = core.slots().slot(area.slot);
-    let traits = Traits { mapped: true, protection, ..Traits::default() };
+    let traits = Traits { mapped: true, protection, promised: protection, ..Traits::default() };
     record.build(request, range, traits, core.only_leaf(range), FrameChain::new().ends());
     let mapping = Mapping { rights: Entry::rights(protection), slot: area.slot };
     let buddy = &core.frames.buddy;
@@ -86,9 +105,11 @@ fn map_once<M: Machine>(
 
 /// Unmaps a region of [`vmap`](crate::Vmalloc::vmap) and flushes its addresses. When this returns,
 /// no CPU can reach the frames by these addresses.
-pub(super) fn unmap<M: Machine>(core: &Core<M>, region: Region<'_, M>) {
+pub(super) fn unmap<M: Machine>(region: Region<'_, M>) {
+    let (core, id) = (region.core(), region.id());
     let mut plan = Plan::new::<M>();
     plan.add(region.range());
     drop(region);
+    assert!(lookup::info(core, id).is_err(), "region {id} is still mapped");
     flush::now(core, &plan, FlushReason::Unmap);
 }

@@ -22,6 +22,11 @@ pub(super) fn protect<M: Machine>(
     core.slots().step(id, stage, stage.changing())?;
     let record = core.slots().slot(id.slot());
     let (range, traits) = (record.range(), record.traits());
+    if traits.mapped && !traits.promised.includes(protection) {
+        let is_back = record.step(id.generation(), stage.changing(), stage);
+        assert!(is_back, "region {id} changed its stage before its rights were changed");
+        return Err(RegionError::NotPromised { id, promised: traits.promised });
+    }
     if protection != traits.protection {
         let rights = Entry::rights(protection);
         let (machine, buddy) = (&core.machine, &core.frames.buddy);

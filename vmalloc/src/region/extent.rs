@@ -12,6 +12,7 @@ const LARGE: u64 = 1 << 59;
 const DETACHED: u64 = 1 << 58;
 const PROTECTION_SHIFT: u32 = 56;
 const PROTECTION_BITS: u64 = 3 << PROTECTION_SHIFT;
+/// The position of the alignment or, for frames of the caller of `vmap`, of the promised rights.
 const ALIGN_SHIFT: u32 = 50;
 const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
 /// The position of the slack: the bytes of the last page beyond the requested size, which are
@@ -34,8 +35,11 @@ pub(crate) struct Traits {
     /// Whether some leaves are of 2 MiB.
     pub(crate) large: bool,
     pub(crate) protection: Protection,
-    /// The base-2 logarithm of the alignment in pages.
+    /// The base-2 logarithm of the alignment in pages. 0 if `mapped` is set.
     pub(crate) align: u32,
+    /// The rights that the caller of `vmap` has promised. Recorded only if `mapped` is set, in the
+    /// place of the alignment.
+    pub(crate) promised: Protection,
 }
 
 impl Traits {
@@ -48,19 +52,31 @@ impl Traits {
             | flag(self.tail, TAIL)
             | flag(self.large, LARGE)
             | (self.protection as u64) << PROTECTION_SHIFT
-            | u64::from(self.align) << ALIGN_SHIFT
+            | self.align_bits() << ALIGN_SHIFT
+    }
+
+    #[inline]
+    fn align_bits(self) -> u64 {
+        if self.mapped { self.promised as u64 } else { u64::from(self.align) }
     }
 
     #[inline]
     fn from_bits(bits: u64) -> Self {
+        let mapped = bits & MAPPED != 0;
+        let align = ((bits & ALIGN_BITS) >> ALIGN_SHIFT) as u32;
         Self {
             system: bits & SYSTEM != 0,
             zeroed: bits & ZEROED != 0,
-            mapped: bits & MAPPED != 0,
+            mapped,
             tail: bits & TAIL != 0,
             large: bits & LARGE != 0,
             protection: Protection::from_number((bits & PROTECTION_BITS) >> PROTECTION_SHIFT),
-            align: ((bits & ALIGN_BITS) >> ALIGN_SHIFT) as u32,
+            align: if mapped { 0 } else { align },
+            promised: if mapped {
+                Protection::from_number(align.into())
+            } else {
+                Protection::default()
+            },
         }
     }
 }

@@ -64,6 +64,7 @@ impl<'v> World<'v> {
             zeroed: wanted.zeroed,
             system: wanted.system,
             deferred: false,
+            promised: None,
             run: None,
             frames: self.frames_of(&info),
             contents: vec![contents; pages as usize],

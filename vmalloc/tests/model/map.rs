@@ -4,6 +4,7 @@
 
 use std::mem::ManuallyDrop;
 
+use vmalloc::sim::SimMachine;
 use vmalloc::{FlushTicket, Frame, PAGE_BYTES, Protection, ResizeError};
 
 use super::contents::Contents;
@@ -15,24 +16,24 @@ const RUNS_MAX: usize = 3;
 const RUN_FRAMES: u64 = 8;
 
 /// A run of frames that belongs to the model.
-pub(super) struct Run {
+pub(super) struct Run<'v> {
     pub(super) frames: Vec<Frame>,
     contents: Vec<Contents>,
-    pub(super) state: RunState,
+    pub(super) state: RunState<'v>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum RunState {
+#[derive(Debug)]
+pub(super) enum RunState<'v> {
     /// No CPU can reach the frames.
     Free,
     Mapped,
     /// CPUs may reach the frames until the ticket is flushed.
-    Ticket(FlushTicket),
+    Ticket(FlushTicket<'v, SimMachine>),
     /// CPUs may reach the frames until no area is lazy.
     Waiting,
 }
 
-impl Run {
+impl Run<'_> {
     /// Takes back the frames of a region that was freed.
     pub(super) fn give_back(&mut self, held: &Held) {
         self.contents[..held.contents.len()].copy_from_slice(&held.contents);
@@ -42,7 +43,7 @@ impl Run {
 
 impl World<'_> {
     fn free_run(&mut self) -> Option<usize> {
-        if let Some(run) = self.runs.iter().position(|run| run.state == RunState::Free) {
+        if let Some(run) = self.runs.iter().position(|run| matches!(run.state, RunState::Free)) {
             return Some(run);
         }
         if self.runs.len() == RUNS_MAX {
@@ -75,6 +76,7 @@ impl World<'_> {
                     id: info.id,
                     requested: pages * PAGE_BYTES,
                     protection,
+                    promised: Some(protection),
                     align: PAGE_BYTES,
                     zeroed: false,
                     system: false,
@@ -134,7 +136,7 @@ impl World<'_> {
                 RunState::Free => true,
                 RunState::Mapped => false,
                 RunState::Ticket(ticket) => {
-                    let is_flushed = ticket.is_flushed(self.vm);
+                    let is_flushed = ticket.is_flushed();
                     assert!(is_flushed || is_lazy, "{ticket:?}: no area is lazy");
                     is_flushed
                 }

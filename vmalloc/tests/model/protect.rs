@@ -14,13 +14,21 @@ impl World<'_> {
         }
         let held = self.held.get_mut(&start).expect("just picked");
         let id = held.id;
-        let result = match self.owners.get(&id) {
+        let result = match self.owners.get_mut(&id) {
             Some(owner) => owner.protect(protection),
             None => self.vm.protect(id, protection),
         };
         if held.deferred {
             assert_eq!(result, Err(RegionError::Gone { id }));
             return;
+        }
+        if let Some(promised) = held.promised {
+            let includes = |kind| allowed(promised).contains(&(kind, true));
+            let more = allowed(protection).into_iter().any(|(kind, may)| may && !includes(kind));
+            if more {
+                assert_eq!(result, Err(RegionError::NotPromised { id, promised }));
+                return;
+            }
         }
         assert_eq!(result, Ok(()));
         held.protection = protection;

@@ -16,7 +16,7 @@ impl World<'_> {
         let out_of_reach: HashSet<Frame> = self
             .runs
             .iter()
-            .filter(|run| run.state == RunState::Free)
+            .filter(|run| matches!(run.state, RunState::Free))
             .flat_map(|run| run.frames.iter().copied())
             .collect();
         let is_lazy = self.vm.stats().areas_lazy > 0;

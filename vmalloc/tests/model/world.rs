@@ -44,7 +44,7 @@ pub(crate) struct World<'v> {
     sleeps: u64,
     /// The CPU that ignores interrupts, and the number of steps for which it does.
     deaf: Option<(u32, u32)>,
-    runs: Vec<Run>,
+    runs: Vec<Run<'v>>,
     listing: Option<Listing>,
     copies: bool,
     at_rest: Stats,
@@ -62,6 +62,8 @@ struct Held {
     deferred: bool,
     /// The number of the run whose frames the region maps.
     run: Option<usize>,
+    /// The rights for which the frames of the run were mapped.
+    promised: Option<Protection>,
     frames: Vec<Frame>,
     contents: Vec<Contents>,
 }

@@ -99,7 +99,7 @@ impl<M: Access> Store<M> {
         count: u64,
     ) -> Result<(), Failure> {
         let [first, count] = [first, count].map(|n| PageCount::from_pages(n).unwrap_or_default());
-        let region = Region::from_raw(self.vm, id)?;
+        let mut region = Region::from_raw(self.vm, id)?;
         region.zero(first, count);
         let _ = region.into_raw();
         Ok(())

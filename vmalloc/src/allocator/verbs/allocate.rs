@@ -140,7 +140,8 @@ impl<M: Machine> Vmalloc<M> {
     /// # Safety
     ///
     /// The caller owns the frames. Until the region is unmapped, the caller makes no access to the
-    /// frames that conflicts with the accesses that `protection` allows. This duty ends when
+    /// frames that conflicts with the accesses that `protection` allows. Safe code can take rights
+    /// from the region and give them back, but no right that `protection` does not have. This duty ends when
     /// [`vunmap`](Self::vunmap) returns, when the ticket of [`vunmap_lazy`](Self::vunmap_lazy) is
     /// flushed, or, if the region is only dropped, at the next purge. The frames need not be memory
     /// of the window.

@@ -81,7 +81,11 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
-    /// [`RegionError`] as for [`vfree`](Self::vfree). After an error the state is unchanged.
+    /// After an error the state is unchanged.
+    ///
+    /// - As for [`vfree`](Self::vfree).
+    /// - [`RegionError::NotPromised`]: the region maps frames of the caller of [`vmap`](Self::vmap),
+    ///   who has not promised these rights.
     ///
     /// # Panics
     ///

@@ -85,7 +85,7 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// Unmaps a region of [`vmap`](Self::vmap) and flushes its addresses. When this returns, no CPU
-    /// can reach the frames by these addresses.
+    /// can reach the frames by these addresses. A region of another window is flushed there.
     ///
     /// # Panics
     ///
@@ -99,16 +99,17 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// O(pages), and a shootdown.
     pub fn vunmap(&self, region: Region<'_, M>) {
-        map::unmap(&self.core, region);
+        map::unmap(region);
     }
 
     /// Unmaps a region of [`vmap`](Self::vmap) without a flush. Returns a ticket that tells when
-    /// the frames may be used for other purposes, which is after the next purge at the latest.
+    /// the frames may be used for other purposes, which is after the next purge at the latest. The
+    /// purge is one of the window of the region.
     ///
     /// # Context
     ///
     /// As for [`vfree`](Self::vfree).
-    pub fn vunmap_lazy(&self, region: Region<'_, M>) -> FlushTicket {
+    pub fn vunmap_lazy<'v>(&'v self, region: Region<'v, M>) -> FlushTicket<'v, M> {
         FlushTicket::of(region)
     }
 
