@@ -59,6 +59,9 @@ pub enum Huge {
     Must,
 }
 
+/// The highest length of a name in bytes, because a slot records it in 16 bits.
+const CALLER_BYTES_MAX: usize = u16::MAX as usize;
+
 /// A checked request for a region.
 ///
 /// Holding a request proves that its size with the guard page fits in 64 bits, and that its
@@ -194,10 +197,13 @@ impl Request {
         Ok(self)
     }
 
-    /// Sets the name of the calling code for reports. An empty name is not printed.
+    /// Sets the name of the calling code for reports. An empty name is not printed. Bytes after the
+    /// first 65,535 are cut off.
     #[must_use]
     pub fn caller(mut self, caller: &'static str) -> Self {
-        self.caller = caller;
+        let longest = caller.len().min(CALLER_BYTES_MAX);
+        let end = (0..=longest).rev().find(|end| caller.is_char_boundary(*end)).unwrap_or(0);
+        self.caller = &caller[..end];
         self
     }
 
@@ -324,6 +330,14 @@ fn known_node(node: u32) -> Result<u32, RequestError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character() {
+        let long: &'static str = std::boxed::Box::leak("ü".repeat(40_000).into_boxed_str());
+        let request = Request::try_new(1).unwrap().caller(long);
+        assert_eq!(request.caller_name().len(), 65_534);
+        assert_eq!(request.caller("short").caller_name(), "short");
+    }
 
     #[test]
     fn impossible_sizes_cannot_be_asked_for() {

@@ -4,7 +4,7 @@
 #[cfg(not(all(test, loom)))]
 pub(crate) use core::{
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 #[cfg(not(all(test, loom)))]
 pub(crate) use spin::{Mutex, MutexGuard};
@@ -14,7 +14,7 @@ pub(crate) use self::checked::{Mutex, MutexGuard};
 #[cfg(all(test, loom))]
 pub(crate) use loom::{
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 /// A spin lock on atomics of the checker, with the interface of `spin`. The lock of the checker

@@ -9,7 +9,6 @@ use crate::page::{PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::region::extent::Traits;
 use crate::region::slot::Slot;
-use crate::region::stage::Stage;
 
 /// A claimed region and its new size.
 pub(super) struct Change<'s> {
@@ -23,7 +22,6 @@ pub(super) struct Change<'s> {
     pub(super) bytes: u64,
     pub(super) requested: u64,
     pub(super) traits: Traits,
-    pub(super) stage: Stage,
 }
 
 /// Returns the pages of a range after the first `kept` pages.
@@ -40,7 +38,7 @@ pub(super) fn mapping(change: &Change<'_>) -> Mapping {
 /// changed.
 pub(super) fn rebuild<M: Machine>(core: &Core<M>, change: &Change<'_>, range: PageRange) {
     let leaf = core.only_leaf(range);
-    change.record.rebuild(change.bytes, range, change.traits, leaf, change.stage);
+    change.record.rebuild(change.bytes, range, change.traits, leaf);
 }
 
 /// Reserves frames and tables for pages that are added to a region.

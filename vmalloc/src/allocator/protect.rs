@@ -36,7 +36,7 @@ pub(super) fn protect<M: Machine>(
             core.tables.protect(machine, buddy, range, rights);
         }
         let now = Traits { protection, ..traits };
-        record.rebuild(record.requested(), range, now, record.leaf(), stage.changing());
+        record.rebuild(record.requested(), range, now, record.leaf());
         let mut plan = Plan::new::<M>();
         plan.add(range);
         flush::now(core, &plan, FlushReason::Protection);

@@ -33,7 +33,6 @@ pub(super) fn resize<M: Machine>(
         bytes: target.bytes,
         requested: record.requested(),
         traits: record.traits(),
-        stage: stage.changing(),
     };
     let result = change_size(core, id, &change, target);
     if let Ok(how) = result {

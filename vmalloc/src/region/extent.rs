@@ -19,7 +19,9 @@ const ALIGN_BITS: u64 = 0x3f << ALIGN_SHIFT;
 /// always fewer than a page.
 const SLACK_SHIFT: u32 = 38;
 const SLACK_BITS: u64 = 0xfff << SLACK_SHIFT;
-const PAGES: u64 = (1 << SLACK_SHIFT) - 1;
+/// Whether the address of the slot is in its second place. A window has fewer pages than this bit.
+const ELSEWHERE: u64 = 1 << 37;
+const PAGES: u64 = ELSEWHERE - 1;
 
 /// The properties of the pages of a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +109,16 @@ impl Extent {
     #[inline]
     pub(super) fn word(self) -> u64 {
         self.0
+    }
+
+    /// Returns the same extent, which selects the second place for the address.
+    pub(super) fn elsewhere(self) -> Self {
+        Self(self.0 | ELSEWHERE)
+    }
+
+    /// Returns whether the address of the slot is in its second place.
+    pub(super) fn is_elsewhere(self) -> bool {
+        self.0 & ELSEWHERE != 0
     }
 
     /// Returns the same extent, marked as no longer counted by the page tables.

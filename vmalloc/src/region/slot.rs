@@ -1,9 +1,12 @@
 //! The record of one region, which other CPUs read without a lock.
 //!
 //! One word, the stamp, has the generation, the version and the stage. The other fields are written
-//! only in the stage `Free` of a generation that was not yet published, and in the stage
-//! `Rewriting`, which ends with another version. A reader that reads two equal stamps, before and
-//! after the fields, has read fields that belong together.
+//! in the stage `Free` of a generation that was not yet published. Of a published region only the
+//! extent and the address change. The extent is one word. If the address changes too, the extent
+//! selects one of two places for the address, so a new description is published by one store.
+//!
+//! A reader never waits for a writer: it reads again only if a writer has published something since,
+//! and a writer that is preempted at any point leaves a description that can be read.
 //!
 //! A slot describes a region, then the lazy pages of that region, and then possibly an area in a
 //! pool. After that it is used again in the next generation.
@@ -20,7 +23,7 @@ use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw;
 use crate::raw::Zeroable;
 use crate::request::Request;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
+use crate::sync::{AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 const STAGE_BITS: u32 = 8;
 const STAGE_MASK: u64 = (1 << STAGE_BITS) - 1;
@@ -37,10 +40,7 @@ fn generation_of(stamp: u64) -> u32 {
     (stamp >> GENERATION_SHIFT) as u32
 }
 
-/// The number of times that a reader retries while the fields are being written.
-const READS_MAX: u32 = 1000;
-
-/// The error when the fields changed while they were read.
+/// The error when a writer has published another description while the fields were read.
 struct Rewritten;
 
 /// The record of a region: one cache line.
@@ -53,7 +53,11 @@ pub(crate) struct Slot {
     extent: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
-    caller_length: AtomicU32,
+    caller_length: AtomicU16,
+    /// The page number of the address, in two parts, while the extent selects this place: bits 32 to
+    /// 47 here, and bits 0 to 31 in `elsewhere_low`.
+    elsewhere_high: AtomicU16,
+    elsewhere_low: AtomicU32,
     /// The next slot of the list that the slot is on: a queue of free slots, a lazy list, or a
     /// stack of a pool.
     next: AtomicU32,
@@ -84,22 +88,13 @@ impl Slot {
         // because both may change right after.
         let now = self.stamp.load(Ordering::Acquire);
         let (here, stage) = (generation_of(now), now & STAGE_MASK);
-        here > generation || here == generation && stage >= Stage::Rewriting as u64
-    }
-
-    /// Makes readers retry or skip the slot until the next [`publish`](Self::publish).
-    #[inline]
-    fn hide(&self, stage: Stage) {
-        let now = self.stamp.load(Ordering::Relaxed);
-        let version = (now + VERSION) & VERSION_BITS;
-        self.stamp.store(stamp(generation_of(now), stage) | version, Ordering::Relaxed);
-        Self::fence_stamp();
+        here > generation || here == generation && stage != Stage::Free as u64
     }
 
     /// Orders the store of the stamp before the stores to the fields that follow.
     #[inline]
     fn fence_stamp() {
-        // Release: pairs with the Acquire fence in `read`. A reader that sees a new field also sees
+        // Release: pairs with the Acquire fence in `try_read`. A reader that sees a new field also sees
         // the stamp. If another CPU stored the stamp in `retire`, the lock through which this CPU
         // got the slot orders that store before.
         fence(Ordering::Release);
@@ -124,7 +119,7 @@ impl Slot {
         self.set_frames(frames);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
-        let length = u32::try_from(caller.len()).expect("a caller's name is short");
+        let length = u16::try_from(caller.len()).expect("a request cuts long names");
         self.caller_length.store(length, Ordering::Relaxed);
     }
 
@@ -140,23 +135,65 @@ impl Slot {
         self.caller_length.store(0, Ordering::Relaxed);
     }
 
-    /// Writes the fields of a region that was resized or whose rights changed, and publishes
-    /// `stage` with another version. The frames are no longer recorded, because they may not form
-    /// one chain any more.
+    /// Publishes another size, other rights or another address of a region. The caller has changed
+    /// its stage to one of the stages of a region that is being changed. The frames are no longer
+    /// recorded, because they may not form one chain any more.
     pub(crate) fn rebuild(
         &self,
         requested: u64,
         range: PageRange,
         traits: Traits,
         leaf: FrameIndex,
-        stage: Stage,
     ) {
-        self.hide(Stage::Rewriting);
-        self.address.store(range.address().as_u64(), Ordering::Relaxed);
-        self.set_extent(Extent::new(range.count().get(), requested, traits));
+        let extent = Extent::new(range.count().get(), requested, traits);
+        if range.start() == self.page() {
+            // Release: pairs with the Acquire in `try_read`.
+            self.extent.store(extent.word(), Ordering::Release);
+        } else {
+            self.show_elsewhere(range, extent);
+            self.settle(range, extent);
+        }
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.set_frames((FrameIndex::NONE, FrameIndex::NONE));
-        self.publish(stage);
+    }
+
+    /// Publishes the extent with the address in the second place.
+    fn show_elsewhere(&self, range: PageRange, extent: Extent) {
+        let now = self.stamp.load(Ordering::Relaxed);
+        let version = (now + VERSION) & VERSION_BITS;
+        // Release: pairs with the Acquire in `try_read`. A reader that reads this version reads the
+        // end of the move before this one too. The version changes so that no reader joins the
+        // parts of two addresses.
+        self.stamp.store(now & !VERSION_BITS | version, Ordering::Release);
+        // Release: pairs with the Acquire fence in `try_read`. A reader that reads a new part of the
+        // address also reads the new version.
+        fence(Ordering::Release);
+        let number = range.address().as_u64() / PAGE_BYTES;
+        self.elsewhere_low.store((number & 0xffff_ffff) as u32, Ordering::Relaxed);
+        self.elsewhere_high.store((number >> 32 & 0xffff) as u16, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `try_read`.
+        self.extent.store(extent.elsewhere().word(), Ordering::Release);
+    }
+
+    /// Publishes the extent with the address in the first place again, where the owner of the slot
+    /// expects it.
+    fn settle(&self, range: PageRange, extent: Extent) {
+        // Release: pairs with the Acquire fence in `try_read`. A reader that reads the new address
+        // also reads that the extent has changed.
+        fence(Ordering::Release);
+        self.address.store(range.address().as_u64(), Ordering::Relaxed);
+        // Release: pairs with the Acquire in `try_read`.
+        self.extent.store(extent.word(), Ordering::Release);
+    }
+
+    /// Returns the address in the place that the extent selects.
+    fn address_of(&self, extent: Extent) -> VirtAddr {
+        if !extent.is_elsewhere() {
+            return VirtAddr::new_truncate(self.address.load(Ordering::Relaxed));
+        }
+        let low = u64::from(self.elsewhere_low.load(Ordering::Relaxed));
+        let high = u64::from(self.elsewhere_high.load(Ordering::Relaxed));
+        VirtAddr::new_truncate((high << 32 | low) * PAGE_BYTES)
     }
 
     /// Describes pages of another region that are lazy now, and publishes them. No leaf table is
@@ -209,7 +246,7 @@ impl Slot {
         // Release: the next CPU that builds a region in this slot also sees the end of this
         // generation.
         self.stamp.store(stamp(next, Stage::Free), Ordering::Release);
-        // Release: pairs with the Acquire fence in `read`. It orders the stamp before the fields
+        // Release: pairs with the Acquire fence in `try_read`. It orders the stamp before the fields
         // that `set_addresses` may write next.
         fence(Ordering::Release);
         next
@@ -348,19 +385,17 @@ impl Slot {
     /// Returns the description of a busy or lazy region, or `None` for any other slot. Takes no
     /// lock.
     ///
-    /// Bound: [`READS_MAX`] attempts. Between two attempts a writer stores a few words.
+    /// Bound: one more attempt than a writer publishes other descriptions in this time.
     pub(crate) fn read(&self, slot: u32) -> Option<RegionInfo> {
-        for _ in 0..READS_MAX {
-            match self.try_read(slot) {
-                Ok(info) => return info,
-                Err(Rewritten) => spin_loop(),
+        loop {
+            if let Ok(info) = self.try_read(slot) {
+                return info;
             }
         }
-        None
     }
 
     fn try_read(&self, slot: u32) -> Result<Option<RegionInfo>, Rewritten> {
-        // Acquire: pairs with the Release in `publish`.
+        // Acquire: pairs with the Release in `publish` and in `show_elsewhere`.
         let before = self.stamp.load(Ordering::Acquire);
         let generation = generation_of(before);
         let stage = before & STAGE_MASK;
@@ -368,26 +403,28 @@ impl Slot {
             RegionState::Lazy
         } else if stage >= Stage::Owned as u64 {
             RegionState::Busy
-        } else if stage == Stage::Rewriting as u64 {
-            return Err(Rewritten);
         } else {
             return Ok(None);
         };
-        let address = self.address.load(Ordering::Relaxed);
-        let extent = self.extent();
+        // Acquire: pairs with the Release in `rebuild`, `show_elsewhere` and `settle`.
+        let extent = Extent::from_word(self.extent.load(Ordering::Acquire));
+        let address = self.address_of(extent);
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
         let caller_length = self.caller_length.load(Ordering::Relaxed);
-        // Acquire: pairs with the Release fence in `fence_stamp`.
+        // Acquire: pairs with the Release fences in `fence_stamp`, `show_elsewhere` and `settle`.
         fence(Ordering::Acquire);
+        // Acquire: pairs with the same Release stores. If the same extent was published once more since,
+        // the version that is read next is another one.
+        let is_same = self.extent.load(Ordering::Acquire) == extent.word();
         let after = self.stamp.load(Ordering::Relaxed);
-        if after & !STAGE_MASK != before & !STAGE_MASK {
+        if !is_same || after & !STAGE_MASK != before & !STAGE_MASK {
             return Err(Rewritten);
         }
-        // SAFETY: both words were stored in this generation and version, from one static string.
+        // SAFETY: both words were stored in this generation, from one static string.
         let caller = unsafe { raw::static_str(caller, caller_length as usize) };
         let count = PageCount::from_pages(extent.pages()).unwrap_or(PageCount::ZERO);
-        let start = Page::containing_address(VirtAddr::new_truncate(address));
+        let start = Page::containing_address(address);
         let traits = extent.traits();
         Ok(Some(RegionInfo {
             id: RegionId::new(slot, generation),
@@ -401,6 +438,12 @@ impl Slot {
             is_mapped: traits.mapped,
             is_tail: traits.tail,
         }))
+    }
+
+    /// Reads as [`read`](Self::read) does, but fails after `attempts` attempts.
+    #[cfg(test)]
+    pub(crate) fn read_within(&self, slot: u32, attempts: u32) -> Option<RegionInfo> {
+        (0..attempts).find_map(|_| self.try_read(slot).ok()).expect("a reader waits for a writer")
     }
 
     /// Sets the generation, so that a test can start with a late one.
@@ -417,5 +460,42 @@ impl Slot {
     #[inline]
     pub(crate) fn set_next(&self, next: u32) {
         self.next.store(next, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::sim;
+
+    fn range(first: u64, pages: u64) -> PageRange {
+        let count = |pages| PageCount::from_pages(pages).expect("a small number");
+        PageRange::within(sim::window(1 << 33), count(first), count(pages))
+    }
+
+    #[test]
+    fn a_slot_is_a_cache_line() {
+        assert_eq!(size_of::<Slot>(), 64);
+    }
+
+    #[test]
+    fn a_region_whose_writer_is_preempted_can_be_read() {
+        let (old, new) = (range(1, 2), range((1 << 33) - 9, 3));
+        let slot = Slot::default();
+        let request = Request::try_new(2 * PAGE_BYTES - 5).unwrap().caller("moves").owner(7);
+        let none = (FrameIndex::NONE, FrameIndex::NONE);
+        slot.build(&request, old, Traits::default(), FrameIndex::NONE, none);
+        slot.publish(Stage::Owned);
+        assert!(slot.step(0, Stage::Owned, Stage::OwnedChanging));
+        let read = || slot.read_within(1, 1).map(|info| (info.range, info.requested)).unwrap();
+        assert_eq!(read(), (old, 2 * PAGE_BYTES - 5));
+        let extent = Extent::new(3, 3 * PAGE_BYTES - 1, Traits::default());
+        slot.show_elsewhere(new, extent);
+        assert_eq!(read(), (new, 3 * PAGE_BYTES - 1));
+        slot.settle(new, extent);
+        assert_eq!(read(), (new, 3 * PAGE_BYTES - 1));
+        assert_eq!((slot.range(), slot.page()), (new, new.start()));
+        let info = slot.read_within(1, 1).unwrap();
+        assert_eq!((info.caller, info.owner, info.state), ("moves", 7, RegionState::Busy));
     }
 }

@@ -184,10 +184,7 @@ impl Slots {
         let is_in = |stage: Stage| slot.stage(id.generation()) == Some(stage as u64);
         if from == Stage::Loose && is_in(Stage::Owned) {
             RegionError::Owned { id }
-        } else if [Stage::OwnedChanging, Stage::LooseChanging, Stage::Rewriting]
-            .into_iter()
-            .any(is_in)
-        {
+        } else if [Stage::OwnedChanging, Stage::LooseChanging].into_iter().any(is_in) {
             RegionError::Changing { id }
         } else {
             RegionError::Gone { id }

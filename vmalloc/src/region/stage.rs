@@ -6,8 +6,6 @@
 pub(crate) enum Stage {
     /// Not published: the slot is free, its area is in a pool, or its region is being built.
     Free = 0,
-    /// Published, but its fields are being rewritten. Readers retry.
-    Rewriting,
     /// Busy. A [`Region`](crate::Region) owns the region and frees it when dropped.
     Owned,
     /// Busy. Any code that has the id may free the region.

@@ -12,7 +12,6 @@ use crate::id::RegionId;
 use crate::machine::CpuId;
 use crate::page::{PAGE_BYTES, Page};
 use crate::paging;
-use crate::region::stage::Stage;
 use crate::sim::SimMachine;
 use crate::{raw, sim};
 
@@ -166,7 +165,7 @@ fn a_note_of_another_leaf_table_is_found() {
     let slot = vm.core.slots().slot(first.id().slot());
     let (range, traits, noted) = (slot.range(), slot.traits(), slot.leaf());
     let bytes = slot.requested();
-    slot.rebuild(bytes, range, traits, data.unwrap(), Stage::Owned);
+    slot.rebuild(bytes, range, traits, data.unwrap());
     assert_found(&vm, "a region notes another leaf table");
-    slot.rebuild(bytes, range, traits, noted, Stage::Owned);
+    slot.rebuild(bytes, range, traits, noted);
 }
