@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use vmalloc::sim::{self, SimMachine};
-use vmalloc::{Access, AccessKind, CpuId, FlushMode, Protection, Vmalloc};
+use vmalloc::{AccessKind, CpuId, FlushMode, Protection, Vmalloc};
 
 /// The number of CPUs, of which one runs the shootdown.
 const CPUS: u32 = 17;
@@ -51,7 +51,7 @@ impl Events {
 #[test]
 fn every_cpu_is_asked_before_the_first_one_answers() {
     let vm = SimMachine::new(4_096, CPUS).set_up(sim::window(1 << 16), 0, 0).unwrap();
-    let region = vm.vmalloc(4_096).unwrap();
+    let mut region = vm.vmalloc(4_096).unwrap();
     let events = Events::default();
     std::thread::scope(|scope| {
         for cpu in 1..CPUS {
@@ -158,7 +158,7 @@ fn no_flush_waits_for_a_cpu_that_is_off_line() {
         vm.leave_idle();
         vm.machine().set_off_line(CpuId(1), false);
         vm.machine().deafen(None);
-        let region = vm.vmalloc(4_096).unwrap();
+        let mut region = vm.vmalloc(4_096).unwrap();
         vm.machine().on(CpuId(0));
         region.protect(Protection::ReadOnly).unwrap();
         assert_eq!(vm.stats().interrupts, after.interrupts + 1);
