@@ -8,8 +8,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, RegionId, Request,
-    RequestError, Reservation, Resize, Resized, Vmalloc,
+    AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, ReallocMode, Region,
+    RegionId, Request, RequestError, Reservation, Resize, Resized, Vmalloc,
 };
 use x86_64::VirtAddr;
 
@@ -177,6 +177,87 @@ fn a_shrink_splits_the_leaf_that_its_end_lies_in() {
     drop(region);
     vm.reclaim();
     sound(&vm);
+}
+
+/// Returns a region with large leaves that starts at no multiple of 2 MiB, and the region before it.
+fn unaligned(
+    vm: &Vmalloc<SimMachine>,
+    pages: u64,
+) -> (Region<'_, SimMachine>, Region<'_, SimMachine>) {
+    let before = vm.vmalloc(PAGE_BYTES).unwrap();
+    let region = vm.allocate(&request(pages * PAGE_BYTES, Huge::Try)).unwrap();
+    assert!(!region.address().is_aligned(2 * MIB));
+    assert!(levels(vm, region.id()).0 > 0);
+    (before, region)
+}
+
+#[test]
+fn a_shrink_to_any_size_splits_by_address() {
+    // The region starts 2 pages behind a multiple of 2 MiB, and ends 2 pages behind one with these
+    // sizes, or directly at one if 2 is subtracted.
+    for pages in [1, 509, 510, 511, 512, 513, 1022, 1023, 1024, 1025, 1534, 1536, 1599] {
+        for stage in ["owned", "loose"] {
+            let vm = machine(4_000, 2_000);
+            let free = vm.stats().frames_free;
+            let (before, mut region) = unaligned(&vm, 1_600);
+            sign(&vm, region.address(), 1_600);
+            assert_signed(&vm, region.address(), 1_600);
+            let (target, address) = (Resize::to(pages * PAGE_BYTES), region.address());
+            let region = if stage == "owned" {
+                assert_eq!(region.resize(&target), Ok(Resized::Shrunk), "{pages}");
+                region
+            } else {
+                let id = region.into_raw();
+                assert_eq!(vm.resize(id, &target).unwrap().1, Resized::Shrunk, "{pages}");
+                Region::from_raw(&vm, id).unwrap()
+            };
+            assert_signed(&vm, address, pages);
+            let end = (2 + pages) / 512;
+            assert_eq!(levels(&vm, region.id()).0 as u64, end.saturating_sub(1) * 512, "{pages}");
+            sound(&vm);
+            drop((before, region));
+            vm.reclaim();
+            sound(&vm);
+            assert_eq!(vm.stats().frames_free, free);
+        }
+    }
+}
+
+#[test]
+fn a_region_at_an_unaligned_start_grows_moves_and_is_copied() {
+    let target = Resize::to(1_800 * PAGE_BYTES);
+    for (window, target, how) in [
+        (2_000, target, Resized::Grown),
+        (4_000, target, Resized::Moved),
+        (4_000, target.mode(ReallocMode::Copy), Resized::Copied),
+    ] {
+        let vm = machine(6_000, window);
+        let front = vm.vmalloc(PAGE_BYTES).unwrap();
+        // In the larger window the region gets a gap that ends before a region of one page.
+        let gap = vm.vmalloc(1_700 * PAGE_BYTES).unwrap();
+        let behind = (window == 4_000).then(|| vm.vmalloc(PAGE_BYTES).unwrap());
+        let rest = behind.is_some().then(|| vm.vmalloc(2_290 * PAGE_BYTES).unwrap());
+        drop(gap);
+        vm.reclaim();
+        let mut region = vm.allocate(&request(1_600 * PAGE_BYTES, Huge::Try)).unwrap();
+        assert!(!region.address().is_aligned(2 * MIB));
+        assert!(levels(&vm, region.id()).0 > 0);
+        sign(&vm, region.address(), 1_600);
+        assert_signed(&vm, region.address(), 1_600);
+        drop(rest);
+        vm.reclaim();
+        assert_eq!(region.resize(&target), Ok(how));
+        assert_signed(&vm, region.address(), 1_600);
+        sound(&vm);
+        for pages in [1_536, 1_024, 1_022, 512, 510] {
+            assert_eq!(region.resize(&Resize::to(pages * PAGE_BYTES)), Ok(Resized::Shrunk));
+            assert_signed(&vm, region.address(), pages);
+            sound(&vm);
+        }
+        drop((front, behind, region));
+        vm.reclaim();
+        sound(&vm);
+    }
 }
 
 #[test]

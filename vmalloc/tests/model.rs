@@ -28,6 +28,9 @@ use world::World;
 /// The number of steps with each seed.
 const STEPS: u32 = 2_500;
 const SEEDS: u64 = 40;
+/// The number of steps with each seed if regions have large leaves. These steps take longer,
+/// because each step checks every page.
+const STEPS_LARGE: u32 = 600;
 
 /// The seed and step of a run, printed if the test fails.
 struct Place {
@@ -49,12 +52,24 @@ impl Drop for Place {
 fn run(seed: u64) {
     let mut random = Random::new(seed);
     let shape = Shape::from_word(random.next());
+    run_on(shape, seed, random, STEPS, |op| op);
+}
+
+/// Runs operations on regions with large leaves.
+fn run_large(seed: u64) {
+    let mut random = Random::new(seed);
+    let shape = Shape::roomy(random.next());
+    run_on(shape, seed, random, STEPS_LARGE, Op::enlarged);
+}
+
+/// Applies random operations, each changed by `change`, on a machine of `shape`.
+fn run_on(shape: Shape, seed: u64, mut random: Random, steps: u32, change: impl Fn(Op) -> Op) {
     let mut place = Place { seed, step: 0, shape, last: None };
     let vm = shape.set_up();
     let mut world = World::new(&vm, shape);
-    for step in 0..STEPS {
+    for step in 0..steps {
         let words = random.next();
-        let op = Op::from_words(random.next() as u8, words as u32, (words >> 32) as u32);
+        let op = change(Op::from_words(random.next() as u8, words as u32, (words >> 32) as u32));
         (place.step, place.last) = (step, Some(op));
         world.step(&op);
     }
@@ -70,12 +85,20 @@ fn a_hundred_thousand_steps_over_forty_seeds() {
 }
 
 #[test]
+fn regions_with_large_leaves_over_twelve_seeds() {
+    for seed in 1..=12 {
+        run_large(seed);
+    }
+}
+
+#[test]
 fn steps_over_a_fresh_seed() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.expect("the clock is past 1970").as_nanos() as u64;
     // The test runner prints this if the run fails.
     println!("fresh seed {seed}");
     run(seed);
+    run_large(seed);
 }
 
 proptest! {

@@ -29,11 +29,15 @@ fn decode(bytes: &[u8; OP_BYTES]) -> Op {
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((shape, ops)) = bytes.split_first_chunk() else { return };
-    let shape = Shape::from_word(u64::from_le_bytes(*shape));
+    let word = u64::from_le_bytes(*shape);
+    // The highest bit selects large leaves.
+    let is_large = word >> 63 == 1;
+    let shape = if is_large { Shape::roomy(word) } else { Shape::from_word(word) };
     let vm = shape.set_up();
     let mut world = World::new(&vm, shape);
     for op in ops.as_chunks().0 {
-        world.step(&decode(op));
+        let op = decode(op);
+        world.step(&if is_large { op.enlarged() } else { op });
     }
     world.finish();
 });

@@ -7,7 +7,7 @@ use super::{change, flush, large, lookup, purge, relocate, reserve, retry, unmap
 use crate::error::{AllocateError, ResizeError};
 use crate::id::RegionId;
 use crate::machine::Machine;
-use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
+use crate::page::{PAGE_BYTES, PageCount, PageRange};
 use crate::raw;
 use crate::region::extent::Traits;
 use crate::region::stage::Stage;
@@ -144,9 +144,9 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     let lost = PageRange::within(old, change.pages, gone);
     let kept = PageRange::within(old, PageCount::ZERO, change.pages);
     // Splits the large leaf that contains the new end. Large leaves behind it are unmapped as a
-    // whole.
+    // whole. The region may start at any page, so the address of the new end decides.
     let first = PageRange::within(lost, PageCount::ZERO, PageCount::ONE);
-    let is_inside = !change.pages.get().is_multiple_of(LARGE_PAGES);
+    let is_inside = u64::from(first.start().p1_index()) != 0;
     if traits.large && is_inside {
         large::split(core, cpu, first).map_err(|shortage| {
             core.slots().untake(tail, traits.system);

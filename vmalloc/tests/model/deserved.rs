@@ -1,9 +1,9 @@
 //! Checks that a request fails only if it could not be served.
 
-use vmalloc::{AllocateError, PAGE_BYTES};
+use vmalloc::{AllocateError, Huge, PAGE_BYTES};
 
 use super::World;
-use crate::op::Wanted;
+use crate::op::{LARGE_PAGES, Wanted};
 
 /// The resources that a request needs.
 pub(super) struct Need {
@@ -13,17 +13,22 @@ pub(super) struct Need {
     pub(super) frames: u64,
     pub(super) only: Option<u32>,
     pub(super) may_take_reserve: bool,
+    /// Whether every whole 2 MiB must have a large leaf.
+    pub(super) must_be_large: bool,
 }
 
 impl Need {
     pub(super) fn of(wanted: &Wanted) -> Self {
         let pages = wanted.size.pages;
+        let must_be_large = wanted.huge == Huge::Must;
+        let align = if must_be_large { LARGE_PAGES } else { 1 };
         Self {
             pages,
-            align: PAGE_BYTES << wanted.align,
+            align: PAGE_BYTES * align.max(1 << wanted.align),
             frames: pages,
             only: wanted.node.filter(|(_, only)| *only).map(|(node, _)| node),
             may_take_reserve: wanted.reserve,
+            must_be_large,
         }
     }
 }
@@ -54,7 +59,9 @@ impl World<'_> {
                 let is_short = stats.frames_free < need.frames + tables_for(need.pages) + reserve;
                 let on = |node: u32| stats.frames_free_by_node[node as usize];
                 let is_node_short = need.only.is_some_and(|node| on(node) < need.frames);
-                assert!(is_short || is_node_short, "{error}: {} are free", stats.frames_free);
+                // The free frames may be scattered, so that no block of 512 is free.
+                let is_deserved = is_short || is_node_short || need.must_be_large;
+                assert!(is_deserved, "{error}: {} are free", stats.frames_free);
             }
             AllocateError::WindowExhausted { .. } => {
                 let fit = self.gaps(need.pages + 1, need.align).next();

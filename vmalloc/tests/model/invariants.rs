@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use vmalloc::{
-    AccessKind, Cursor, Frame, PAGE_BYTES, Protection, RegionInfo, RegionState, SiteKind,
+    AccessKind, Cursor, Entry, Frame, PAGE_BYTES, Protection, RegionInfo, RegionState, SiteKind,
 };
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
@@ -69,8 +69,23 @@ impl World<'_> {
 
     /// Returns the frames of the pages of a region, whatever the rights are.
     pub(super) fn frames_of(&self, info: &RegionInfo) -> Vec<Frame> {
-        let leaf = |at: VirtAddr| self.vm.walk(at).entries[3].expect("a page has its entry");
-        info.range.pages().map(|page| leaf(page.start_address()).frame()).collect()
+        info.range.pages().map(|page| self.leaf(page.start_address()).1).collect()
+    }
+
+    /// Returns the leaf of a page, and the frame that the leaf maps for this page.
+    fn leaf(&self, at: VirtAddr) -> (Entry, Frame) {
+        let (level, leaf) = self.vm.walk(at).last().expect("a page has its entry");
+        assert!(level <= 2, "{at:?} has a leaf of level {level}");
+        let offset = if level == 2 { u64::from(at.p1_index()) } else { 0 };
+        (leaf, leaf.frame() + offset)
+    }
+
+    pub(super) fn has_large_leaf(&self, start: u64) -> bool {
+        let pages = 0..self.held[&start].pages();
+        let level = |page| {
+            self.vm.walk(VirtAddr::new(start + page * PAGE_BYTES)).last().map(|(level, _)| level)
+        };
+        pages.map(level).any(|level| level == Some(2))
     }
 
     /// Asserts that every page keeps its frame and the rights of its region, and that guard pages
@@ -80,8 +95,8 @@ impl World<'_> {
         for (start, held) in &self.held {
             for (page, frame) in (0..).zip(&held.frames) {
                 let at = VirtAddr::new(start + page * PAGE_BYTES);
-                let leaf = self.vm.walk(at).entries[3].expect("a page has its entry");
-                assert_eq!(leaf.frame(), *frame, "{at:?} has another frame");
+                let (leaf, found) = self.leaf(at);
+                assert_eq!(found, *frame, "{at:?} has another frame");
                 assert_eq!(leaf.is_present(), held.protection != Protection::None, "{at:?}");
                 let flags = PageTableFlags::from_bits_truncate(leaf.raw());
                 let writable = flags.contains(PageTableFlags::WRITABLE);

@@ -96,6 +96,7 @@ impl World<'_> {
                     frames: 0,
                     only: None,
                     may_take_reserve: true,
+                    must_be_large: false,
                 };
                 self.assert_deserved(error, &need);
             }

@@ -1,7 +1,10 @@
 //! The operations on a window, and their encoding as numbers, which seeds, proptest and the fuzzer
 //! share. Small numbers encode simple operations, so that shrunk cases are simple.
 
-use vmalloc::{PAGE_BYTES, Protection, Request, Reservation};
+use vmalloc::{Huge, PAGE_BYTES, Protection, Request, Reservation};
+
+/// The number of pages that a large leaf maps.
+pub(crate) const LARGE_PAGES: u64 = 512;
 
 /// One operation. A region is named by a number, modulo the number of regions.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +47,21 @@ impl Size {
     }
 }
 
+impl Size {
+    /// Returns a size of up to 3 large leaves for most sizes, often of whole ones. The other sizes
+    /// stay, so that most regions start at no multiple of 2 MiB.
+    fn enlarged(self) -> Self {
+        let Self { pages, slack } = self;
+        let larges = LARGE_PAGES * (1 + slack % 3);
+        match slack / 3 % 4 {
+            0 => self,
+            1 => Self { pages: larges, slack },
+            2 => Self { pages: larges + pages, slack },
+            _ => Self { pages: larges + LARGE_PAGES / 2 + pages, slack },
+        }
+    }
+}
+
 /// The options of an allocation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
@@ -54,6 +72,7 @@ pub(crate) struct Wanted {
     pub(crate) protection: Protection,
     /// The NUMA node, and whether frames of other nodes are refused.
     pub(crate) node: Option<(u32, bool)>,
+    pub(crate) huge: Huge,
     pub(crate) system: bool,
     pub(crate) reserve: bool,
     /// Whether the region keeps its owner.
@@ -61,6 +80,11 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    fn enlarged(self) -> Self {
+        let huge = if self.huge == Huge::Never { Huge::Try } else { self.huge };
+        Self { size: self.size.enlarged(), huge, ..self }
+    }
+
     pub(crate) fn request(&self) -> Request {
         let request = Request::try_new(self.size.bytes()).expect("it has a size");
         let request = request.align(PAGE_BYTES << self.align).expect("a power of two");
@@ -71,6 +95,7 @@ impl Wanted {
             Some((node, false)) => request.prefer_node(node),
         };
         let request = request.expect("a node that is counted");
+        let request = request.huge(self.huge).expect("long enough for a large leaf");
         let request = if self.zeroed { request.zeroed() } else { request };
         let request = if self.system { request.system() } else { request };
         if self.reserve { request.with_reserve() } else { request }
@@ -134,7 +159,8 @@ impl Digits {
     fn size(&mut self) -> Size {
         let pages = match self.below(20) {
             19 => 1 + self.below(700),
-            16..19 => 1 + self.below(60),
+            18 => LARGE_PAGES * (1 + self.below(3)),
+            16..18 => 1 + self.below(60),
             _ => 1 + self.below(8),
         };
         Size { pages, slack: self.below(PAGE_BYTES) }
@@ -161,7 +187,12 @@ impl Digits {
         };
         let (system, reserve) = (self.one_in(8), self.one_in(6));
         let owned = self.one_in(3);
-        Wanted { size, align, zeroed, protection, node, system, reserve, owned }
+        let huge = match self.below(4) {
+            2 => Huge::Try,
+            3 if size.pages >= LARGE_PAGES => Huge::Must,
+            _ => Huge::Never,
+        };
+        Wanted { size, align, zeroed, protection, node, huge, system, reserve, owned }
     }
 
     fn resize_way(&mut self) -> ResizeWay {
@@ -170,6 +201,21 @@ impl Digits {
 }
 
 impl Op {
+    /// Returns the same operation with sizes at which regions have large leaves.
+    pub(crate) fn enlarged(self) -> Self {
+        match self {
+            Self::Allocate(wanted) => Self::Allocate(wanted.enlarged()),
+            Self::AllocateFailing(wanted, failure) => {
+                Self::AllocateFailing(wanted.enlarged(), failure)
+            }
+            Self::Resize { which, size, way } => Self::Resize { which, size: size.enlarged(), way },
+            Self::ResizeFailing { which, size, way, failure } => {
+                Self::ResizeFailing { which, size: size.enlarged(), way, failure }
+            }
+            other => other,
+        }
+    }
+
     /// Decodes an operation. Every triple of numbers is valid.
     pub(crate) fn from_words(verb: u8, low: u32, high: u32) -> Self {
         let d = &mut Digits(u64::from(high) << 32 | u64::from(low));

@@ -28,7 +28,8 @@ impl World<'_> {
             return;
         }
         let shrinks = size.pages < self.held[&start].pages();
-        if shrinks && self.must_not_wait() {
+        // The guard of a shrink and the split of a large leaf need a flush that cannot fail.
+        if (shrinks || self.has_large_leaf(start)) && self.must_not_wait() {
             return;
         }
         let before = self.vm.stats();
@@ -93,6 +94,7 @@ impl World<'_> {
                     frames: if copies { size.pages } else { added },
                     only: None,
                     may_take_reserve: false,
+                    must_be_large: false,
                 };
                 self.assert_deserved(error, &need);
             }

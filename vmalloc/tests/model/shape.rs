@@ -35,6 +35,14 @@ impl Shape {
         Self { cpus, nodes, frames, window, regions, reserve, seed: word ^ rest }
     }
 
+    /// Decodes a shape with frames and addresses for a few regions with large leaves.
+    pub(crate) fn roomy(word: u64) -> Self {
+        let frames = 4_500 + (word >> 32) % 1_000;
+        // In the smaller windows many regions start at no multiple of 2 MiB.
+        let window = [1_900, 2_700, 5_000, 1 << 20][(word >> 48) as usize % 4];
+        Self { frames, window, ..Self::from_word(word) }
+    }
+
     /// Sets the window up. Every CPU is awake, and CPU 0 is the current one.
     pub(crate) fn set_up(&self) -> Vmalloc<SimMachine> {
         let machine = SimMachine::new(self.frames, self.cpus).with_nodes(self.nodes);
