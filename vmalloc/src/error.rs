@@ -199,6 +199,30 @@ impl fmt::Display for ResizeError {
 
 impl core::error::Error for ResizeError {}
 
+/// The reason why a run of frames cannot be memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunError {
+    /// The run has frames that a run before it in the list has too.
+    Overlap {
+        /// The position of the run before it.
+        other: usize,
+    },
+    /// The run ends above the highest physical address.
+    Beyond {
+        /// The number of bytes of all physical addresses.
+        limit: u64,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overlap { other } => write!(f, "overlaps run {other}"),
+            Self::Beyond { limit } => write!(f, "ends above {limit:#x}"),
+        }
+    }
+}
+
 /// The reason why a window was not set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetupError {
@@ -228,6 +252,17 @@ pub enum SetupError {
         /// The highest allowed number.
         limit: u64,
     },
+    /// A run of the memory is not possible. Runs without frames are ignored.
+    Run {
+        /// The position of the run in the list.
+        index: usize,
+        /// The physical address of the first frame of the run.
+        start: u64,
+        /// The number of frames of the run.
+        count: u64,
+        /// The reason why the run is not possible.
+        reason: RunError,
+    },
     /// Memory of a NUMA node whose number is too high.
     Node {
         /// The number of the node.
@@ -256,6 +291,9 @@ impl fmt::Display for SetupError {
             Self::Occupied { address } => write!(f, "level-4 entry of {address:#x} is taken"),
             Self::Span { frames, limit } => {
                 write!(f, "memory spans {frames} frames, limit {limit}")
+            }
+            Self::Run { index, start, count, reason } => {
+                write!(f, "run {index} of {count} frames at {start:#x} {reason}")
             }
             Self::Node { node, limit } => write!(f, "memory of node {node}, limit {limit}"),
             Self::Cpus { count, limit } => write!(f, "{count} CPUs, limit {limit}"),

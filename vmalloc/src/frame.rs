@@ -10,6 +10,7 @@ pub(crate) mod chain;
 pub(crate) mod magazine;
 pub(crate) mod meta;
 mod range;
+pub(crate) mod runs;
 pub(crate) mod supply;
 #[cfg(test)]
 mod tests;

@@ -295,7 +295,9 @@ pub use allocator::{
     Audit, Config, Cursor, FaultSite, FaultVerdict, Faults, FlushTicket, Modes, Purged, Region,
     SiteKind, Violation, Vmalloc,
 };
-pub use error::{AllocateError, RegionError, RequestError, ResizeError, SetupError, VmallocError};
+pub use error::{
+    AllocateError, RegionError, RequestError, ResizeError, RunError, SetupError, VmallocError,
+};
 pub use frame::FrameRange;
 pub use id::{REGIONS_MAX, RegionId};
 pub use inject::Reservation;

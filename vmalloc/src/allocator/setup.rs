@@ -1,8 +1,6 @@
 //! Sets a window up: carves the records of the crate out of the memory, and links the level-3
 //! tables.
 
-use x86_64::PhysAddr;
-
 use crate::area::areas::{LENGTH_MIN, POOL_LENGTH_MAX, SHELF_LENGTH_MAX};
 use crate::area::node::Node;
 use crate::area::pool::Pool;
@@ -11,9 +9,10 @@ use crate::error::SetupError;
 use crate::frame::buddy::{Buddy, ORDER_MAX};
 use crate::frame::magazine::Magazine;
 use crate::frame::meta::FrameMeta;
+use crate::frame::runs::Runs;
 use crate::frame::{FrameIndex, FrameRange, FrameState, Frames};
 use crate::id::REGIONS_MAX;
-use crate::machine::{CPUS_MAX, Machine, NODES};
+use crate::machine::{CPUS_MAX, Machine};
 use crate::page::{Frame, PAGE_BYTES, PageRange};
 use crate::paging::{Stash, Tables};
 use crate::raw::{Slab, Zeroable};
@@ -43,10 +42,10 @@ pub struct Config<'a> {
     /// The addresses that the crate owns, in the higher half. The crate takes every level-4 entry
     /// that the window touches, so the window should cover whole level-4 entries.
     pub window: PageRange,
-    /// The free memory. The runs do not overlap, and no other code uses them. The records of the
-    /// crate are taken out of the longest run: 16 bytes for each frame between the lowest and the
-    /// highest one, and 104 bytes for each region. The lowest and the highest frame are less than 8
-    /// TiB apart.
+    /// The free memory: runs in any order, which do not overlap and which no other code uses. Runs
+    /// without frames are ignored. The records of the crate are taken out of the longest run: 16
+    /// bytes for each frame between the lowest and the highest one, and 104 bytes for each region.
+    /// The lowest and the highest frame are less than 8 TiB apart.
     pub memory: &'a [FrameRange],
     /// The highest number of slots, which busy regions, lazy areas and areas in pools need. 0 means
     /// one slot for each frame of `memory`. At most [`REGIONS_MAX`].
@@ -65,29 +64,15 @@ impl<'a> Config<'a> {
         Self { window, memory, regions: 0, reserve: 0 }
     }
 
-    fn frames(&self) -> u64 {
-        self.memory.iter().map(|run| run.count).sum()
+    fn runs(&self) -> Runs<'a> {
+        Runs::new(self.memory)
     }
 
     fn region_limit(&self) -> u32 {
-        let wanted = if self.regions == 0 { self.frames() } else { u64::from(self.regions) };
+        let wanted = if self.regions == 0 { self.runs().frames() } else { u64::from(self.regions) };
         u32::try_from(wanted).unwrap_or(REGIONS_MAX).min(REGIONS_MAX)
     }
-
-    /// Returns the lowest frame, rounded down to a multiple of the largest block, and the number of
-    /// frames from there to the highest one.
-    fn span(&self) -> (Frame, u64) {
-        let numbers = |run: &FrameRange| run.start.start_address().as_u64() / PAGE_BYTES;
-        let first = self.memory.iter().map(numbers).min().unwrap_or(0) >> ORDER_MAX << ORDER_MAX;
-        let end = self.memory.iter().map(|run| numbers(run) + run.count).max().unwrap_or(0);
-        let base = Frame::containing_address(PhysAddr::new(first * PAGE_BYTES));
-        (base, end.saturating_sub(first))
-    }
 }
-
-/// The highest number of frames from the lowest to the highest one, 8 TiB: frame numbers have 31
-/// bits.
-const SPAN_MAX: u64 = 1 << 31;
 
 /// Allocates the frames of the records from one run, one slab after the other.
 struct Carver<'m, M> {
@@ -127,7 +112,7 @@ impl Sizes {
         let window = config.window.count().get();
         let longest = Areas::limit(window, 0, 1).pages.min(SHELF_LENGTH_MAX);
         Self {
-            frames: usize::try_from(config.span().1).expect("the memory has addresses"),
+            frames: usize::try_from(config.runs().span().1).expect("the memory has addresses"),
             regions: config.region_limit(),
             cpus: machine.count() as usize,
             shelf: usize::try_from(longest.saturating_sub(POOL_LENGTH_MAX)).unwrap_or(0),
@@ -171,7 +156,8 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     check(machine, config)?;
     let sizes = Sizes::new(machine, config);
     let needed = sizes.needed();
-    let home = config.memory.iter().max_by_key(|run| run.count);
+    let runs = config.runs();
+    let home = runs.longest();
     let longest = home.map_or(0, |run| run.count);
     let Some(home) = home.filter(|run| run.count > needed) else {
         return Err(SetupError::Memory { needed, longest });
@@ -179,7 +165,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
 
     let mut carver = Carver { machine, next: home.start };
     let metas = carver.zeroed::<FrameMeta>(sizes.frames);
-    let buddy = hand_over(metas, config, home.start, needed);
+    let buddy = hand_over(metas, runs, home.start, needed);
     let slots = Slots::new(carver.zeroed::<Slot>(sizes.regions as usize));
     let start = config.window.address().as_u64() / PAGE_BYTES;
     let window = config.window.count().get();
@@ -204,24 +190,23 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     tables
         .make_upper(machine, &buddy, &mut stash)
         .map_err(|address| SetupError::Occupied { address: address.as_u64() })?;
-    let nodes = config.memory.iter().map(|run| run.node as usize + 1).max().unwrap_or(1);
     Ok(Parts {
-        frames: Frames::new(buddy, magazines, config.frames(), nodes),
+        frames: Frames::new(buddy, magazines, runs.frames(), runs.nodes()),
         areas,
         tables,
         tlb: Coherence::new(states),
         lazies,
         lazy_budget,
         tallies,
-        frames_total: config.frames(),
+        frames_total: runs.frames(),
         frames_slabs: needed,
     })
 }
 
 /// Frees all memory but the first `slabs` frames from `home` on, which the records have.
-fn hand_over(metas: Slab<FrameMeta>, config: &Config<'_>, home: Frame, slabs: u64) -> Buddy {
-    let buddy = Buddy::new(config.span().0, metas);
-    for run in config.memory {
+fn hand_over(metas: Slab<FrameMeta>, runs: Runs<'_>, home: Frame, slabs: u64) -> Buddy {
+    let buddy = Buddy::new(runs.span().0, metas);
+    for run in runs.iter() {
         for offset in 0..run.count {
             let frame = buddy.index(run.start + offset).expect("the memory lies in the span");
             buddy.meta(frame).set_node(run.node);
@@ -231,7 +216,7 @@ fn hand_over(metas: Slab<FrameMeta>, config: &Config<'_>, home: Frame, slabs: u6
         let frame = buddy.index(home + offset).expect("the records lie in the span");
         buddy.meta(frame).set_state(FrameState::Slab);
     }
-    for run in config.memory {
+    for run in runs.iter() {
         let slabs = if run.start == home { slabs } else { 0 };
         free_run(&buddy, run.start + slabs, run.count - slabs);
     }
@@ -268,24 +253,18 @@ fn check<M: Machine>(machine: &M, config: &Config<'_>) -> Result<(), SetupError>
     if machine.count() > CPUS_MAX {
         return Err(SetupError::Cpus { count: machine.count(), limit: CPUS_MAX });
     }
-    if config.span().1 > SPAN_MAX {
-        return Err(SetupError::Span { frames: config.span().1, limit: SPAN_MAX });
-    }
-    if let Some(run) = config.memory.iter().find(|run| run.node as usize >= NODES) {
-        return Err(SetupError::Node { node: run.node, limit: NODES });
-    }
-    Ok(())
+    config.runs().check()
 }
 
 /// Frees a run of frames, in the largest blocks that the alignment of its ends allows.
 fn free_run(frames: &Buddy, start: Frame, count: u64) {
-    let (mut here, mut left) = (start, count);
+    let mut here: FrameIndex = frames.index(start).expect("the memory lies in the span");
+    let mut left = count;
     while left > 0 {
-        let first: FrameIndex = frames.index(here).expect("the memory lies in the span");
-        let aligned = if first.0 == 0 { ORDER_MAX } else { first.0.trailing_zeros() };
+        let aligned = if here.0 == 0 { ORDER_MAX } else { here.0.trailing_zeros() };
         let order = aligned.min(left.ilog2()).min(ORDER_MAX);
-        frames.put_block(first, order);
-        here += 1 << order;
+        frames.put_block(here, order);
+        here.0 += 1 << order;
         left -= 1 << order;
     }
 }
@@ -294,8 +273,10 @@ fn free_run(frames: &Buddy, start: Frame, count: u64) {
 mod tests {
     use super::*;
     use crate::paging;
+    use crate::raw;
     use crate::sim;
     use crate::sim::SimMachine;
+    use core::sync::atomic::Ordering;
 
     #[test]
     fn an_upper_entry_that_is_taken_is_left_alone() {
@@ -311,5 +292,20 @@ mod tests {
             paging::lookup::walk(&first.tables, &machine, window.address()).entries[0],
             before
         );
+    }
+
+    #[test]
+    fn a_list_that_is_refused_changes_nothing() {
+        let machine = SimMachine::new(64, 1);
+        let [all] = machine.memory().try_into().unwrap();
+        let runs = [all, FrameRange { start: all.start + 60, count: 9, ..all }];
+        let words = |frame| {
+            let words = raw::words(&machine, frame).iter();
+            words.map(|word| word.load(Ordering::Relaxed)).collect::<std::vec::Vec<_>>()
+        };
+        let before = [machine.root(), all.start, all.start + 1].map(words);
+        let error = set_up(&machine, &Config::new(sim::window(8), &runs)).err();
+        assert!(matches!(error, Some(SetupError::Run { index: 1, .. })), "{error:?}");
+        assert_eq!([machine.root(), all.start, all.start + 1].map(words), before);
     }
 }

@@ -23,6 +23,7 @@ impl<M: Machine> Vmalloc<M> {
     /// - [`SetupError::Memory`]: no run of frames is long enough for the records.
     /// - [`SetupError::Occupied`]: a level-4 entry of the window is in use.
     /// - [`SetupError::Cpus`]: the machine has more CPUs than the crate keeps records for.
+    /// - [`SetupError::Run`]: a run overlaps another one, or exceeds the physical addresses.
     /// - [`SetupError::Node`]: memory of a node with a number that is too high.
     /// - [`SetupError::Span`]: the lowest and the highest frame are too far apart.
     ///
@@ -48,7 +49,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Complexity
     ///
-    /// O(frames).
+    /// O(frames + runs^2).
     pub unsafe fn try_new(machine: M, config: &Config<'_>) -> Result<Self, SetupError> {
         let parts = setup::set_up(&machine, config)?;
         Ok(Self { core: Core::new(machine, config, parts) })
