@@ -5,6 +5,7 @@
 //! functions.
 
 mod allocate;
+mod capacity;
 mod change;
 mod check;
 mod fast_path;
@@ -14,6 +15,7 @@ mod frames;
 mod free;
 mod handle;
 mod large;
+mod limits;
 mod listing;
 mod locate;
 mod lookup;

@@ -50,11 +50,13 @@ impl fmt::Display for RequestError {
 /// The reason why a region was not allocated. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllocateError {
-    /// The size exceeds all memory that clients can use.
+    /// The size exceeds all memory that the request may have, so it can never be served: all
+    /// memory without the reserve, the memory of the only NUMA node that the request accepts, or
+    /// the blocks of 2 MiB that it requires.
     TooBig {
         /// The requested bytes.
         requested: u64,
-        /// The number of bytes that clients can allocate in total.
+        /// The number of bytes of all memory that the request may have.
         usable: u64,
     },
     /// Too few frames are free for the pages, the tables over them and the reserve.

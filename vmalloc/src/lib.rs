@@ -156,8 +156,9 @@
 //! # Too little memory
 //!
 //! A slot for the region, addresses, frames, and frames for tables are reserved before the first
-//! entry is stored, so after an error the state is unchanged. Before an error is returned, lazy
-//! areas are purged, caches are emptied, and the request is retried once. [`Config::reserve`] keeps
+//! entry is stored, so after an error the state is unchanged. Before an error is returned, caches
+//! are emptied, lazy areas are purged if they could be enough, and the request is retried. A request
+//! that could never be served is refused without a flush. [`Config::reserve`] keeps
 //! frames for requests that must not fail: see [`Request::with_reserve`]. [`Modes::inject`] makes
 //! any reservation fail, for tests.
 //!

@@ -151,7 +151,12 @@ fn nodes_are_preferred_or_insisted_on() {
     let free = vm.stats().frames_free_by_node[1];
     let all = Request::try_new((free + 8) * PAGE_BYTES).unwrap();
     let error = vm.allocate(&all.only_node(1).unwrap()).unwrap_err();
+    assert!(matches!(error, AllocateError::TooBig { .. }), "{error}");
+    let held = vm.vmalloc_node(8 * PAGE_BYTES, 1).unwrap();
+    let rest = Request::try_new(free * PAGE_BYTES).unwrap();
+    let error = vm.allocate(&rest.only_node(1).unwrap()).unwrap_err();
     assert!(matches!(error, AllocateError::FramesExhausted { .. }), "{error}");
+    drop(held);
     let region = vm.allocate(&all.prefer_node(1).unwrap()).unwrap();
     let counts = vm.frames_per_node(&region.info());
     assert!(counts[0] > 0 && counts[1] > counts[0], "{counts:?}");

@@ -1,6 +1,7 @@
 //! The slow path of allocation: reserves everything that can run out, and then stores the entries.
 
 use super::handle::Region;
+use super::limits::Need;
 use super::parts::Core;
 use super::{large, reserve, retry};
 use crate::error::AllocateError;
@@ -21,10 +22,11 @@ pub(super) fn allocate_slow<'v, M: Machine>(
     cpu: CpuId,
     request: &Request,
 ) -> Result<Region<'v, M>, AllocateError> {
+    let need = || Need::of(core, request, request.pages().get());
     let attempt = || reserve_and_commit(core, cpu, request);
     let result = match request.may_wait() {
-        true => retry::retry(core, attempt),
-        false => retry::without_waiting(core, attempt),
+        true => retry::retry(core, need, attempt),
+        false => retry::without_waiting(core, need, attempt),
     };
     match result {
         Ok((id, range)) => {

@@ -1,11 +1,12 @@
 //! The data and the common steps of a resize.
 
+use super::limits::Need;
 use super::parts::Core;
-use super::reserve;
+use super::{limits, reserve};
 use crate::error::AllocateError;
 use crate::frame::{FrameChain, FrameRequest};
 use crate::machine::{CpuId, Machine};
-use crate::page::{PageCount, PageRange};
+use crate::page::{Page, PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::region::extent::Traits;
 use crate::region::slot::Slot;
@@ -39,6 +40,29 @@ pub(super) fn mapping(change: &Change<'_>) -> Mapping {
 pub(super) fn rebuild<M: Machine>(core: &Core<M>, change: &Change<'_>, range: PageRange) {
     let leaf = core.only_leaf(range);
     change.record.rebuild(change.bytes, range, change.traits, leaf);
+}
+
+/// Returns the addresses that growth in place adds, behind the guard page. `None` if there are no
+/// such addresses.
+pub(super) fn place_behind(change: &Change<'_>) -> Option<PageRange> {
+    let more = change.pages.get() - change.old.count().get();
+    let start = Page::from_start_address(change.old.end()).ok()?;
+    let all = PageRange::try_new(start, PageCount::from_pages(more + 1)?)?;
+    Some(added(all, PageCount::ONE))
+}
+
+/// Returns the need of a growth that does not depend on addresses. `again` is the number of pages
+/// that get other frames while they keep the old ones.
+pub(super) fn need<M: Machine>(core: &Core<M>, change: &Change<'_>, again: u64) -> Need {
+    let old = change.old.count().get();
+    Need {
+        bytes: change.bytes,
+        frames: change.pages.get() - old + again,
+        frames_held: old,
+        tables: if change.traits.large { 0 } else { limits::tables_over(change.pages) },
+        reserve: core.frames_reserve,
+        ..Need::SLOT
+    }
 }
 
 /// Reserves frames and tables for pages that are added to a region.

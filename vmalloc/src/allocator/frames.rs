@@ -1,20 +1,27 @@
 //! Takes frames for the kernel itself, and clears free frames ahead of time.
 
+use super::limits::Need;
 use super::parts::Core;
-use super::{purge, reserve};
+use super::{reserve, retry};
 use crate::frame::{FrameRange, FrameRequest};
 use crate::machine::Machine;
+use crate::page::PAGE_BYTES;
 use crate::raw;
 use crate::stats::Counters;
-use crate::tlb::FlushReason;
 
 /// Takes adjacent frames for the kernel itself, for example for DMA or for a heap. They are not
-/// mapped in the window, and cannot be returned.
+/// mapped in the window, and cannot be returned. The reserve is left.
 pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameRange> {
-    let run = core.frames.take_run(frames).or_else(|| {
-        purge::reclaim_for(core, FlushReason::Exhausted);
-        core.frames.take_run(frames)
-    })?;
+    let count = frames.checked_next_power_of_two().filter(|_| frames > 0)?;
+    if count > core.capacity.longest_run() {
+        return None;
+    }
+    let reserve = core.frames_reserve;
+    let need = || Need { bytes: count * PAGE_BYTES, frames: count, reserve, ..Need::SLOT };
+    let run = retry::retry(core, need, || {
+        core.frames.take_run(count, reserve).map_err(reserve::exhausted)
+    });
+    let run = run.ok()?;
     for offset in 0..run.count {
         raw::clear(&core.machine, run.start + offset);
     }

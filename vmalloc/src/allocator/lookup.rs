@@ -74,6 +74,12 @@ pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Region
 }
 
 /// Returns the first busy region that starts at or above an address.
+pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<RegionInfo> {
+    next_region_before(core, from, core.window.end())
+}
+
+/// Returns the first busy region that starts at or above an address, if it starts below `end` or
+/// under the last leaf table below `end`.
 ///
 /// # Context
 ///
@@ -83,11 +89,15 @@ pub(super) fn region_of<M: Machine>(core: &Core<M>, page: Page) -> Option<Region
 ///
 /// One walk for each leaf table that exists, and one look-up for each page of it.
 #[must_use]
-pub(super) fn next_region<M: Machine>(core: &Core<M>, from: VirtAddr) -> Option<RegionInfo> {
+pub(super) fn next_region_before<M: Machine>(
+    core: &Core<M>,
+    from: VirtAddr,
+    end: VirtAddr,
+) -> Option<RegionInfo> {
     let from = from.max(core.window.address());
     let (machine, frames) = (&core.machine, &core.frames.buddy);
     let mut address = from.as_u64();
-    while address < core.window.end().as_u64() {
+    while address < end.as_u64() {
         let page = Page::containing_address(VirtAddr::new(address));
         let found = machine.without_interrupts(|| {
             let mut slots = paging::lookup::slots_from(&core.tables, machine, frames, page)?;

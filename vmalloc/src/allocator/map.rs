@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::handle::Region;
+use super::limits::Need;
 use super::parts::Core;
 use super::{flush, lookup, reserve, retry};
 use crate::error::AllocateError;
@@ -74,7 +75,8 @@ pub(super) fn map<'v, M: Machine>(
     let too_big = AllocateError::TooBig { requested: bytes, usable: core.usable };
     let request = Request::try_new(bytes).map_err(|_| too_big)?;
     let request = request.protection(protection).caller(caller);
-    let (id, range) = retry::retry(core, || map_once(core, &request, frames))?;
+    let (id, range) =
+        retry::retry(core, || Need::of(core, &request, 0), || map_once(core, &request, frames))?;
     core.tally(core.machine.current()).allocated(range.count().get(), false);
     Ok(Region::new(core, id, range))
 }

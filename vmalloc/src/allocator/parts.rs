@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::capacity::Capacity;
 use super::setup::{Config, Parts};
 use crate::area::Areas;
 use crate::frame::{FrameIndex, Frames};
@@ -54,6 +55,7 @@ pub(crate) struct Core<M: Machine> {
     pub(crate) frames_reserve: u64,
     /// The number of bytes that clients can allocate in total.
     pub(crate) usable: u64,
+    pub(crate) capacity: Capacity,
     pub(crate) injector: Injector,
 }
 
@@ -76,6 +78,7 @@ impl<M: Machine> Core<M> {
             frames_slabs: parts.frames_slabs,
             frames_reserve: config.reserve,
             usable: free.saturating_sub(config.reserve) * PAGE_BYTES,
+            capacity: parts.capacity,
             injector: Injector::default(),
         }
     }

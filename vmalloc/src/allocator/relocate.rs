@@ -15,18 +15,21 @@ use crate::region::extent::Traits;
 use crate::request::Resized;
 use crate::tlb::{FlushReason, Plan};
 
+/// Returns the addresses that the grown region needs.
+pub(super) fn fit_of(change: &Change<'_>) -> Fit {
+    let (length, system) = (change.pages.get() + 1, change.traits.system);
+    Fit { length, align: 1 << change.traits.align, phase: 0, system }
+}
+
 /// Takes addresses for the grown region. For 512 pages or more, prefers addresses with the same
 /// offset in a leaf table, so that whole leaf tables can move.
 fn reserve_new_place<M: Machine>(
     core: &Core<M>,
     change: &Change<'_>,
 ) -> Result<(Area, PageRange), AllocateError> {
-    let align = 1u64 << change.traits.align;
-    let length = change.pages.get() + 1;
-    let system = change.traits.system;
-    let anywhere = Fit { length, align, phase: 0, system };
+    let anywhere = fit_of(change);
     let start = change.old.address().as_u64() / PAGE_BYTES;
-    let coarse = align.max(512);
+    let coarse = anywhere.align.max(512);
     let same_phase = Fit { align: coarse, phase: start & (coarse - 1), ..anywhere };
     let first = if change.old.count().get() >= 512 { same_phase } else { anywhere };
     let area = reserve::reserve_fit(core, change.cpu, &first).or_else(|none| match none {

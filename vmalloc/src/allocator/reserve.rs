@@ -13,6 +13,17 @@ use crate::raw;
 use crate::request::{Huge, Request};
 use crate::stats::Counters;
 
+/// Returns the addresses that a request needs. If `large` is set, they start at a multiple of 2
+/// MiB.
+#[inline]
+pub(super) fn fit_of(request: &Request, large: bool) -> Fit {
+    let with_guard = request.pages().checked_add(PageCount::ONE);
+    let length = with_guard.expect("a request leaves room for its guard").get();
+    let align = request.alignment().get();
+    let align = if large { align.max(LARGE_PAGES) } else { align };
+    Fit { length, align, phase: 0, system: request.is_system() }
+}
+
 /// Reserves a slot and addresses.
 #[inline]
 pub(super) fn reserve_area<M: Machine>(
@@ -20,17 +31,11 @@ pub(super) fn reserve_area<M: Machine>(
     cpu: CpuId,
     request: &Request,
 ) -> Result<(Area, PageRange), AllocateError> {
-    let with_guard = request.pages().checked_add(PageCount::ONE);
-    let requested = with_guard.expect("a request leaves room for its guard");
-    let align = request.alignment();
-    let fit =
-        Fit { length: requested.get(), align: align.get(), phase: 0, system: request.is_system() };
-    let first = match request.wanted_huge() {
-        Huge::Never => fit,
-        _ => Fit { align: fit.align.max(LARGE_PAGES), ..fit },
-    };
+    let first = fit_of(request, request.wanted_huge() != Huge::Never);
     let area = reserve_fit(core, cpu, &first).or_else(|none| match none {
-        NoArea::Addresses if request.wanted_huge() == Huge::Try => reserve_fit(core, cpu, &fit),
+        NoArea::Addresses if request.wanted_huge() == Huge::Try => {
+            reserve_fit(core, cpu, &fit_of(request, false))
+        }
         none => Err(none),
     });
     match area {

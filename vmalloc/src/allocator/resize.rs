@@ -2,6 +2,7 @@
 //! moves entries, not bytes.
 
 use super::change::Change;
+use super::limits::Need;
 use super::parts::Core;
 use super::{change, flush, large, lookup, purge, relocate, reserve, retry, unmap};
 use crate::error::{AllocateError, ResizeError};
@@ -59,7 +60,8 @@ fn change_size<M: Machine>(
         return Ok(Resized::Same);
     }
     if new < old && !target.nowait {
-        return retry::retry(core, || shrink(core, change)).map_err(ResizeError::Allocate);
+        return retry::retry(core, || Need::SLOT, || shrink(core, change))
+            .map_err(ResizeError::Allocate);
     }
     if new.bytes() > core.usable {
         let (requested, usable) = (target.bytes, core.usable);
@@ -69,24 +71,22 @@ fn change_size<M: Machine>(
         return resize_without_waiting(core, change, target);
     }
     let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
-    let grow = || grow_in_place(core, change, is_zeroed);
-    let mut is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
-    if !is_grown && target.in_place && retry::can_reclaim(core) {
-        // The addresses behind the region may be lazy or in a pool, and a reclaim frees these.
-        purge::reclaim_for(core, FlushReason::Exhausted);
-        is_grown = retry::retry(core, grow).map_err(ResizeError::Allocate)?;
-    }
-    let result = match is_grown {
+    let grow = || {
+        let need = || change::need(core, change, 0);
+        retry::retry(core, need, || grow_in_place(core, change, is_zeroed))
+    };
+    let is_grown = match change::place_behind(change) {
+        // The addresses behind the region may be lazy or in a pool.
+        Some(place) if target.in_place => retry::retry_place(core, place, grow),
+        Some(_) => grow(),
+        None => Ok(false),
+    };
+    let result = match is_grown.map_err(ResizeError::Allocate)? {
         true => Resized::Grown,
         false if target.in_place => {
             return Err(ResizeError::MustMove { requested: change.pages });
         }
-        false if target.copy || core.switches.copies() => {
-            retry::retry(core, || relocate::copy(core, change, is_zeroed))
-                .map_err(ResizeError::Allocate)?
-        }
-        false => retry::retry(core, || relocate::relocate(core, change, is_zeroed))
-            .map_err(ResizeError::Allocate)?,
+        false => move_away(core, change, target, is_zeroed).map_err(ResizeError::Allocate)?,
     };
     clear_slack(core, change, target);
     core.tally(change.cpu).grew(new.get() - old.get());
@@ -105,12 +105,16 @@ fn resize_without_waiting<M: Machine>(
         return Err(would_wait());
     }
     let is_zeroed = target.zeroed.unwrap_or(change.traits.zeroed);
-    let grow = || grow_in_place(core, change, is_zeroed);
-    let mut is_grown = retry::without_waiting(core, grow).map_err(ResizeError::Allocate)?;
+    let grow = || {
+        let need = || change::need(core, change, 0);
+        retry::without_waiting(core, need, || grow_in_place(core, change, is_zeroed))
+            .map_err(ResizeError::Allocate)
+    };
+    let mut is_grown = grow()?;
     if !is_grown && core.areas.held().areas > 0 && !core.injector.has_fired() {
         // The addresses behind the region may be in a pool.
         purge::drain(core);
-        is_grown = retry::without_waiting(core, grow).map_err(ResizeError::Allocate)?;
+        is_grown = grow()?;
     }
     if !is_grown {
         return Err(would_wait());
@@ -118,6 +122,27 @@ fn resize_without_waiting<M: Machine>(
     clear_slack(core, change, target);
     core.tally(change.cpu).grew(new.get() - old.get());
     Ok(Resized::Grown)
+}
+
+/// Grows a region at other addresses.
+fn move_away<M: Machine>(
+    core: &Core<M>,
+    change: &Change<'_>,
+    target: &Resize,
+    zeroed: bool,
+) -> Result<Resized, AllocateError> {
+    let is_copied = target.copy || core.switches.copies();
+    // A copy has all its frames besides the old ones.
+    let again = if is_copied { change.old.count().get() } else { 0 };
+    let need = || Need {
+        fit: Some(relocate::fit_of(change)),
+        kept: Some(change.old),
+        ..change::need(core, change, again)
+    };
+    retry::retry(core, need, || match is_copied {
+        true => relocate::copy(core, change, zeroed),
+        false => relocate::relocate(core, change, zeroed),
+    })
 }
 
 /// Clears the bytes from the old size to the end of its last page, if added bytes must be zeros.

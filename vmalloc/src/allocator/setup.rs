@@ -1,6 +1,7 @@
 //! Sets a window up: carves the records of the crate out of the memory, and links the level-3
 //! tables.
 
+use super::capacity::Capacity;
 use crate::area::areas::{LENGTH_MIN, POOL_LENGTH_MAX, SHELF_LENGTH_MAX};
 use crate::area::node::Node;
 use crate::area::pool::Pool;
@@ -147,6 +148,7 @@ pub(crate) struct Parts {
     pub(crate) lazies: Slab<LazyList>,
     pub(crate) lazy_budget: LazyBudget,
     pub(crate) tallies: Slab<Tally>,
+    pub(crate) capacity: Capacity,
     pub(crate) frames_total: u64,
     pub(crate) frames_slabs: u64,
 }
@@ -172,7 +174,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let tree = carver.zeroed::<Node>(FreeTree::nodes(sizes.regions));
     let tree = FreeTree::new(tree, start, window);
     let magazines = carver.made(sizes.cpus, |_| Magazine::new());
-    let lazy_budget = LazyBudget::new(machine.count(), config.frames());
+    let lazy_budget = LazyBudget::new(machine.count(), config.runs().frames());
     let lazies = carver.made(sizes.cpus, |_| LazyList::new(lazy_budget.share()));
     let me = machine.current().0 as usize;
     // All other CPUs count as not started until they call `leave_idle`.
@@ -198,6 +200,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
         lazies,
         lazy_budget,
         tallies,
+        capacity: Capacity::of(free_runs(runs, home.start, needed)).without(home.node, upper),
         frames_total: runs.frames(),
         frames_slabs: needed,
     })
@@ -216,11 +219,22 @@ fn hand_over(metas: Slab<FrameMeta>, runs: Runs<'_>, home: Frame, slabs: u64) ->
         let frame = buddy.index(home + offset).expect("the records lie in the span");
         buddy.meta(frame).set_state(FrameState::Slab);
     }
-    for run in runs.iter() {
-        let slabs = if run.start == home { slabs } else { 0 };
-        free_run(&buddy, run.start + slabs, run.count - slabs);
+    for run in free_runs(runs, home, slabs) {
+        free_run(&buddy, run.start, run.count);
     }
     buddy
+}
+
+/// Iterates over the runs without the first `slabs` frames from `home` on.
+fn free_runs(
+    runs: Runs<'_>,
+    home: Frame,
+    slabs: u64,
+) -> impl Iterator<Item = FrameRange> + Clone + '_ {
+    runs.iter().map(move |run| {
+        let slabs = if run.start == home { slabs } else { 0 };
+        FrameRange { start: run.start + slabs, count: run.count - slabs, ..*run }
+    })
 }
 
 fn make_areas<M: Machine>(

@@ -65,7 +65,7 @@ impl<'a> Runs<'a> {
     }
 
     /// Iterates over the runs that have frames.
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'a FrameRange> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a FrameRange> + Clone {
         self.0.iter().filter(|run| run.count > 0)
     }
 

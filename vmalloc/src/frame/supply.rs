@@ -259,15 +259,19 @@ impl Frames {
         if self.nodes == 1 { 2 * self.magazine_limit } else { 0 }
     }
 
-    /// Takes `count` adjacent frames, rounded up to a power of two, for the kernel itself, from any
-    /// node.
-    pub(crate) fn take_run(&self, count: u64) -> Option<FrameRange> {
-        let order = count.checked_next_power_of_two()?.trailing_zeros();
-        let block =
-            (0..self.nodes).find_map(|n| self.buddy.take_block(n, order, FrameState::Heap))?;
+    /// Takes `count` adjacent frames, a power of two, for the kernel itself, from any node. Leaves
+    /// `reserve` frames in the buddy allocator.
+    pub(crate) fn take_run(&self, count: u64, reserve: u64) -> Result<FrameRange, Shortage> {
+        let order = count.trailing_zeros();
+        let free = self.buddy.free_count();
+        let may_take = reserve == 0 || free >= count.saturating_add(reserve);
+        let take = |node| self.buddy.take_block(node, order, FrameState::Heap);
+        let block = (0..self.nodes).filter(|_| may_take).find_map(take);
+        let available = free.saturating_sub(reserve);
+        let block = block.ok_or(Shortage { requested: count, available })?;
         #[expect(clippy::cast_possible_truncation, reason = "nodes are few")]
         let node = self.buddy.meta(block).node() as u32;
-        Some(FrameRange { start: self.buddy.frame(block), count: 1 << order, node })
+        Ok(FrameRange { start: self.buddy.frame(block), count, node })
     }
 
     /// Takes up to `count` blocks of 512 adjacent frames.

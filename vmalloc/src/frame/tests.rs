@@ -84,14 +84,15 @@ fn a_shortage_takes_nothing_and_a_reserve_is_left() {
     let shortage = frames.take(CpuId(0), u64::from(FRAMES), &wanted).unwrap_err();
     assert_eq!((shortage.requested, shortage.available), (1024, 1023));
     assert_eq!(frames.free_count(), u64::from(FRAMES));
-    assert!(frames.take_run(u64::from(FRAMES) + 1).is_none());
+    assert!(frames.take_run(2 * u64::from(FRAMES), 0).is_err());
+    assert_eq!(frames.take_run(u64::from(FRAMES), 1), Err(shortage));
 }
 
 #[test]
-fn a_run_lies_side_by_side_and_is_rounded_up() {
+fn a_run_lies_side_by_side() {
     let machine = SimMachine::new(16, 1);
     let frames = supply(&machine);
-    let run = frames.take_run(5).unwrap();
+    let run = frames.take_run(8, 0).unwrap();
     assert_eq!(run.count, 8);
     let first = frames.buddy.index(run.start).unwrap();
     assert_eq!(first.0 % 8, 0);

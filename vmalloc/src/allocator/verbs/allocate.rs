@@ -97,10 +97,12 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Errors
     ///
-    /// After an error the state is unchanged. The last three errors are returned only after a
-    /// [`reclaim`](Self::reclaim) and a second attempt.
+    /// After an error the state is unchanged. A request that could never be served, even if all
+    /// other regions were freed, is refused without a flush. For other requests the last three
+    /// errors are returned only after a second attempt with everything that is cached, and, if
+    /// lazy areas could be enough, after a [`reclaim`](Self::reclaim) and another attempt.
     ///
-    /// - [`AllocateError::TooBig`]: the size exceeds all memory that clients can use.
+    /// - [`AllocateError::TooBig`]: the size exceeds all memory that the request may have.
     /// - [`AllocateError::RegionsExhausted`]: no region slot is free.
     /// - [`AllocateError::WindowExhausted`]: no free run of addresses is long enough.
     /// - [`AllocateError::FramesExhausted`]: too few frames are free for the pages or the tables.

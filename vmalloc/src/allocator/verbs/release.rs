@@ -137,7 +137,7 @@ impl<M: Machine> Vmalloc<M> {
 
     /// Releases everything that is cached: purges, empties pools, magazines and zeroed pools, and
     /// frees cached page tables. Every method that allocates does this before it reports
-    /// exhaustion.
+    /// exhaustion, if it could help.
     ///
     /// # Context
     ///

@@ -86,7 +86,9 @@ impl<M: Machine> Vmalloc<M> {
     /// # Shape
     ///
     /// A power of two of frames, rounded up, at most 1024, physically aligned to the size of the
-    /// run. The frames contain zeros. Returns `None` if no such run is free.
+    /// run. The frames contain zeros. Returns `None` if no such run is free, if `frames` is 0, or if
+    /// the rest would be less than the reserve. A run that can never be had is refused immediately,
+    /// without a flush.
     ///
     /// # Context
     ///
