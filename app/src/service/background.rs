@@ -8,9 +8,11 @@ use super::workers::{Completion, Cost, Operation, Placement};
 /// Number of frames that one operation clears.
 const FILL_FRAMES: u64 = 256;
 /// Maximum number of cleared frames kept in advance: 16 MiB, or the number of all frames divided by
-/// [`FILLED_PART`] if that is less.
+/// [`FILLED_PART`] if that is less, or the number of free frames divided by [`FILLED_FREE_PART`],
+/// which the window allows to be cleared.
 const FILLED_FRAMES_MAX: u64 = 4096;
 const FILLED_PART: u64 = 64;
+const FILLED_FREE_PART: u64 = 16;
 
 /// Returns whether an AP should free the region, because unmapping it takes the BSP too long.
 pub(super) fn is_freed_by_ap<M: Access>(parts: &Parts<M>, id: RegionId) -> bool {
@@ -65,7 +67,9 @@ pub(super) fn run_idle<M: Access>(parts: &mut Parts<M>) -> bool {
         return false;
     }
     let stats = vm.stats();
-    let filled = (stats.frames_total / FILLED_PART).min(FILLED_FRAMES_MAX);
+    let filled = (stats.frames_total / FILLED_PART)
+        .min(FILLED_FRAMES_MAX)
+        .min(stats.frames_free / FILLED_FREE_PART);
     let operation = if stats.pages_lazy > 0 {
         Operation::Purge { everything: false }
     } else if stats.frames_zeroed + FILL_FRAMES <= filled {

@@ -29,8 +29,8 @@ pub(super) fn take_run<M: Machine>(core: &Core<M>, frames: u64) -> Option<FrameR
     Some(run)
 }
 
-/// Clears `count` free frames ahead of time, for later requests of zeroed memory; meant for idle
-/// CPUs. Returns the number of cleared frames: `count`, or 0 if fewer frames are free.
+/// Clears up to `count` free frames ahead of time, for later requests of zeroed memory; meant for
+/// idle CPUs. Returns the number of cleared frames.
 pub(super) fn fill_zeroed<M: Machine>(core: &Core<M>, count: u64) -> u64 {
     let cpu = core.machine.current();
     let wanted = FrameRequest {
@@ -38,12 +38,13 @@ pub(super) fn fill_zeroed<M: Machine>(core: &Core<M>, count: u64) -> u64 {
         named: true,
         ..reserve::any_frames(core, cpu)
     };
+    let count = count.min(core.frames.zeroed_room());
     let Ok(supply) = core.frames.take(cpu, count, &wanted) else { return 0 };
-    let cleared = reserve::clean(core, supply, false);
-    for frame in cleared.frames(core.frames.buddy.metas()) {
+    for frame in supply.plain.frames(core.frames.buddy.metas()) {
         raw::clear(&core.machine, core.frames.buddy.frame(frame));
     }
-    let count = cleared.count();
-    core.frames.put_zeroed(cleared);
+    let count = supply.plain.count();
+    core.frames.put_zeroed(supply.plain);
+    core.frames.put_zeroed(supply.zeroed);
     count
 }

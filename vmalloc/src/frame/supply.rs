@@ -17,6 +17,10 @@ const MAGAZINE_MIN: u64 = 64;
 /// unless [`MAGAZINE_MIN`] is more.
 const MAGAZINES_PART: u64 = 16;
 
+/// The divisor of the limit of frames that are zeroed ahead of time: at most 1/8 of the free frames
+/// outside magazines, so that most requests find plain frames, and large blocks stay whole.
+const ZEROED_PART: u64 = 8;
+
 /// The order of a block of 512 frames, which one large leaf maps.
 const LARGE_ORDER: u32 = LARGE_PAGES.trailing_zeros();
 
@@ -144,7 +148,8 @@ impl Frames {
         self.complete(cpu, count, wanted, supply)
     }
 
-    /// Takes the missing frames, up to a total of `count`, from the buddy allocator.
+    /// Takes the missing frames, up to a total of `count`, from the buddy allocator. If it has too
+    /// few, takes zeroed frames too, also for a request of plain frames.
     #[inline(never)]
     fn complete(
         &self,
@@ -158,7 +163,17 @@ impl Frames {
         if missing == 0 {
             return Ok(supply);
         }
-        match self.take_more(missing, wanted) {
+        let more = self.take_more(missing, wanted).or_else(|available| {
+            let more = missing.saturating_sub(available);
+            if !self.has_zeroed(more) {
+                return Err(available);
+            }
+            let zeroed = self.take_zeroed(more, wanted);
+            let is_enough = zeroed.count() == more;
+            supply.zeroed.append(metas, zeroed);
+            if is_enough { self.take_more(missing - more, wanted) } else { Err(available) }
+        });
+        match more {
             Ok(more) => {
                 supply.plain.append(metas, more);
                 Ok(supply)
@@ -170,6 +185,31 @@ impl Frames {
                 Err(Shortage { requested: count, available })
             }
         }
+    }
+
+    /// Takes up to `count` frames from the zeroed pools, node by node.
+    fn take_zeroed(&self, count: u64, wanted: &FrameRequest) -> FrameChain {
+        let metas = self.buddy.metas();
+        let mut chain = FrameChain::new();
+        for node in self.nodes_for(wanted) {
+            let taken = self.zeroed[node].lock().split(metas, count - chain.count());
+            self.zeroed_ready.fetch_sub(taken.count(), Ordering::Relaxed);
+            chain.append(metas, taken);
+        }
+        chain
+    }
+
+    /// Iterates over the nodes whose frames a request may have, the wanted one first.
+    fn nodes_for(&self, wanted: &FrameRequest) -> impl Iterator<Item = usize> + use<> {
+        let FrameRequest { node: first, only, .. } = *wanted;
+        let others = (0..self.nodes).filter(move |node| *node != first && !only);
+        core::iter::once(first).chain(others)
+    }
+
+    /// Returns the number of frames by which the zeroed pools may grow.
+    pub(crate) fn zeroed_room(&self) -> u64 {
+        let ready = self.zeroed_count();
+        ((self.buddy.free_count() + ready) / ZEROED_PART).saturating_sub(ready)
     }
 
     /// Takes `count` frames from the buddy allocator, node by node. On a shortage returns the
@@ -190,8 +230,7 @@ impl Frames {
             return Err(there);
         }
         let mut chain = FrameChain::new();
-        let others = (0..self.nodes).filter(|node| *node != wanted.node && !wanted.only);
-        for node in core::iter::once(wanted.node).chain(others) {
+        for node in self.nodes_for(wanted) {
             while chain.count() < count {
                 // The lock is released between parts, so that other CPUs can take and put frames.
                 let part = (count - chain.count()).min(PART_FRAMES);
@@ -277,8 +316,7 @@ impl Frames {
     /// Takes up to `count` blocks of 512 adjacent frames.
     pub(crate) fn take_large(&self, count: u64, wanted: &FrameRequest) -> FrameChain {
         let mut blocks = FrameChain::new();
-        let others = (0..self.nodes).filter(|node| *node != wanted.node && !wanted.only);
-        for node in core::iter::once(wanted.node).chain(others) {
+        for node in self.nodes_for(wanted) {
             while blocks.count() < count * LARGE_PAGES {
                 let needed = wanted.reserve + LARGE_PAGES;
                 if wanted.reserve > 0 && self.buddy.free_count() < needed {

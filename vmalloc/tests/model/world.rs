@@ -200,7 +200,7 @@ impl<'v> World<'v> {
         let before = self.vm.stats();
         let filled = self.vm.fill_zeroed(frames);
         let after = self.vm.stats();
-        assert!(filled == 0 || filled == frames, "{filled} of {frames}");
+        assert!(filled <= frames, "{filled} of {frames}");
         assert_eq!(after.frames_zeroed, before.frames_zeroed + filled);
         assert_eq!(after.frames_free, before.frames_free);
     }

@@ -102,8 +102,10 @@ impl<M: Machine> Vmalloc<M> {
         frames::take_run(&self.core, frames)
     }
 
-    /// Clears `count` free frames ahead of time, for later requests of zeroed memory; meant for
-    /// idle CPUs. Returns the number of cleared frames: `count`, or 0 if fewer frames are free.
+    /// Clears up to `count` free frames ahead of time, for later requests of zeroed memory; meant for
+    /// idle CPUs. Returns the number of cleared frames. At most 1/8 of the free frames are kept
+    /// cleared, so the number is lower near that limit, and 0 at it. Requests of other memory take
+    /// cleared frames only if no other frames are free.
     ///
     /// # Context
     ///
