@@ -159,7 +159,9 @@ impl Request {
     }
 
     /// Sets whether the region has large leaves. A region that is long enough for one starts at a
-    /// multiple of 2 MiB. With [`Huge::Try`] it may start elsewhere if no such address is free.
+    /// multiple of 2 MiB. With [`Huge::Try`] it may start elsewhere if no such address is free. If
+    /// empty page tables are cached in the places of large leaves, the allocation frees these first,
+    /// with one shootdown.
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, Protection, ReallocMode, Region,
-    RegionId, Request, RequestError, Reservation, Resize, Resized, Vmalloc,
+    AccessKind, AllocateError, CpuId, Cursor, Huge, PAGE_BYTES, PoolMode, Protection, ReallocMode,
+    Region, RegionId, Request, RequestError, Reservation, Resize, Resized, Vmalloc,
 };
 use x86_64::VirtAddr;
 
@@ -128,6 +128,61 @@ fn what_must_be_large_is_or_fails() {
     assert_eq!(vm.stats().table_pages_cached, 1);
     let region = vm.allocate(&request(2 * MIB, Huge::Must)).unwrap();
     assert_eq!(levels(&vm, region.id()), (512, 0));
+    sound(&vm);
+}
+
+/// Returns a machine with empty leaf tables over the first pages of the window, as short-lived
+/// regions leave them.
+fn used_machine(frames: u64) -> Vmalloc<SimMachine> {
+    let vm = machine(frames, 20_000);
+    // Their addresses are used again immediately.
+    vm.modes().set_pools(PoolMode::Off);
+    let all: Vec<_> = (0..25).map(|_| vm.vmalloc(100 * PAGE_BYTES).unwrap()).collect();
+    drop(all);
+    vm.purge();
+    let long = vm.vmalloc(2_100 * PAGE_BYTES).unwrap();
+    drop(long);
+    vm.purge();
+    assert!(vm.stats().table_pages_cached >= 4);
+    vm
+}
+
+#[test]
+fn cached_tables_do_not_stand_in_the_way_of_large_leaves() {
+    for huge in [Huge::Try, Huge::Must] {
+        let vm = used_machine(8_000);
+        let before = vm.stats();
+        let region = vm.allocate(&request(8 * MIB, huge)).unwrap();
+        assert_eq!(levels(&vm, region.id()), (2_048, 0), "{huge:?}");
+        let after = vm.stats();
+        assert_eq!(after.generation, before.generation + 1, "one shootdown");
+        sound(&vm);
+        // No empty table is left, so another region needs no shootdown.
+        let second = vm.allocate(&request(8 * MIB, huge)).unwrap();
+        assert_eq!(levels(&vm, second.id()), (2_048, 0));
+        assert_eq!(vm.stats().generation, after.generation);
+        drop((region, second));
+        vm.reclaim();
+        sound(&vm);
+    }
+}
+
+#[test]
+fn cached_tables_stay_where_no_large_leaf_can_be_had() {
+    let vm = used_machine(5_000);
+    // Leaves no whole block of 512 frames.
+    let mut blocks = Vec::new();
+    while let Some(run) = vm.take_run(512) {
+        blocks.push(run);
+    }
+    vm.reclaim();
+    drop(vm.vmalloc(200 * PAGE_BYTES).unwrap());
+    vm.purge();
+    let before = vm.stats();
+    assert!(before.table_pages_cached > 0 && before.frames_free > 520, "{}", before.frames_free);
+    let region = vm.allocate(&request(2 * MIB, Huge::Try)).unwrap();
+    assert_eq!(levels(&vm, region.id()), (0, 512));
+    assert_eq!(vm.stats().generation, before.generation, "a shootdown would be in vain");
     sound(&vm);
 }
 

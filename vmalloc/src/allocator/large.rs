@@ -1,7 +1,7 @@
 //! Allocates regions with leaves of 2 MiB, and splits such leaves.
 
 use super::parts::Core;
-use super::{flush, reserve};
+use super::{flush, purge, reserve};
 use crate::area::Area;
 use crate::error::AllocateError;
 use crate::frame::{FrameChain, FrameRequest, Shortage};
@@ -36,8 +36,7 @@ pub(super) fn reserve<M: Machine>(
     range: PageRange,
 ) -> Result<Backing, AllocateError> {
     let wanted = reserve::frames_for(core, cpu, request);
-    let must = request.wanted_huge() == Huge::Must;
-    let reserved = reserve_blocks(core, range, &wanted, must).and_then(|blocks| {
+    let reserved = reserve_blocks(core, request, range, &wanted).and_then(|blocks| {
         let singles = reserve_behind_blocks(core, cpu, range, &blocks, area.slot, &wanted);
         match singles {
             Ok(singles) => Ok(Backing { blocks, singles }),
@@ -58,30 +57,33 @@ pub(super) fn reserve<M: Machine>(
 }
 
 /// Takes a block for every part of 512 pages without a leaf table, or as many blocks as are free.
-/// If `must` is set, every part must get a block.
+/// If the request demands large leaves, every part must get a block. If blocks are free for parts
+/// over which an empty table is cached, and the request may wait, frees such tables first, with at
+/// most one shootdown.
 fn reserve_blocks<M: Machine>(
     core: &Core<M>,
+    request: &Request,
     range: PageRange,
     wanted: &FrameRequest,
-    must: bool,
 ) -> Result<FrameChain, Shortage> {
+    let must = request.wanted_huge() == Huge::Must;
     let whole = range.count().get() / LARGE_PAGES;
     let shortage = Shortage { requested: range.count().get(), available: core.frames_free() };
     if core.injector.fails(Reservation::Frame) {
         return Err(shortage);
     }
-    // A cached empty table may occupy the entry. A reclaim then frees that table, and the request
-    // is retried.
-    let vacant = paging::large::vacant(&core.tables, &core.machine, range).min(whole);
-    if must && vacant < whole {
-        return Err(shortage);
+    let (machine, buddy) = (&core.machine, &core.frames.buddy);
+    let mut blocks = core.frames.take_large(whole, wanted);
+    let mut vacant = paging::large::vacant(&core.tables, machine, range).min(whole);
+    let may_gain = request.may_wait() && blocks.count() > vacant * LARGE_PAGES;
+    if may_gain && paging::large::has_idle_table(&core.tables, machine, buddy, range) {
+        purge::free_cached_tables(core);
+        vacant = paging::large::vacant(&core.tables, machine, range).min(whole);
     }
-    let blocks = core.frames.take_large(vacant, wanted);
-    if must && blocks.count() < whole * LARGE_PAGES {
-        core.frames.put_large(blocks);
-        return Err(shortage);
-    }
-    Ok(blocks)
+    let is_short = vacant < whole || blocks.count() < whole * LARGE_PAGES;
+    let kept = if must && is_short { 0 } else { vacant };
+    core.frames.put_large(blocks.split_blocks(buddy.metas(), kept));
+    if must && is_short { Err(shortage) } else { Ok(blocks) }
 }
 
 fn reserve_behind_blocks<M: Machine>(

@@ -107,6 +107,15 @@ pub(super) fn reclaim_for<M: Machine>(core: &Core<M>, reason: FlushReason) -> Pu
     purged
 }
 
+/// Frees all cached page tables, with at most one shootdown, so that large leaves can take their
+/// places. Also releases everything lazy, because this shootdown suffices for it.
+#[cold]
+pub(super) fn free_cached_tables<M: Machine>(core: &Core<M>) {
+    let cpu = core.machine.current();
+    let mut guard = core.tlb.lock(&core.machine);
+    purge_in(core, cpu, &mut guard, FlushReason::Exhausted, true);
+}
+
 /// Empties the pools of areas, the magazines and the pools of zeroed frames, without a flush.
 pub(super) fn drain<M: Machine>(core: &Core<M>) {
     core.frames.put(core.machine.current(), core.areas.drain(core.frames.buddy.metas()));

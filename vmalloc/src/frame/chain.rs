@@ -210,6 +210,18 @@ impl FrameChain {
         Some(block)
     }
 
+    /// Removes all blocks of 512 frames but `kept` ones, and returns them. The chain must contain no
+    /// single frames.
+    pub(crate) fn split_blocks(&mut self, metas: &[FrameMeta], kept: u64) -> Self {
+        let mut removed = Self::new();
+        while self.count > kept * LARGE_PAGES
+            && let Some(block) = self.pop_block(metas)
+        {
+            removed.push(metas, block, LARGE_PAGES);
+        }
+        removed
+    }
+
     /// Splits the chain into its single frames and its blocks of 512 frames.
     pub(crate) fn without_blocks(self, metas: &[FrameMeta]) -> (Self, Self) {
         let (mut singles, mut blocks) = (Self::new(), Self::new());

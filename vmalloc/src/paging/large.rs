@@ -24,6 +24,22 @@ pub(crate) fn vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, range: Page
     spans(range).filter(|span| is_vacant(tables, memory, span)).count() as u64
 }
 
+/// Returns whether an empty leaf table, cached or unlinked, exists over an aligned part of 512 pages
+/// of `range`, which the caller owns. When it is freed, the part can get a large leaf.
+pub(crate) fn has_idle_table<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+) -> bool {
+    let _made = tables.lock();
+    spans(range).filter(|span| span.count as u64 == LARGE_PAGES).any(|span| {
+        let middle = made_child(memory, tables.upper(memory, span.page), span.page, 3);
+        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
+        leaf.is_some_and(|leaf| meta(frames, leaf).count() == 0)
+    })
+}
+
 fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, span: &Span) -> bool {
     if span.count as u64 != LARGE_PAGES {
         return false;

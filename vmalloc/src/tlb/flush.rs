@@ -17,7 +17,8 @@ pub enum FlushKind {
 pub enum FlushReason {
     /// The lazy areas exceeded their limit.
     Lazy,
-    /// An allocation failed or the kernel asked for frames, and a reclaim could release some.
+    /// An allocation failed or the kernel asked for frames, and a reclaim could release some, or
+    /// cached page tables stood where large leaves were requested.
     Exhausted,
     /// [`Vmalloc::purge`](crate::Vmalloc::purge) was called.
     Demand,

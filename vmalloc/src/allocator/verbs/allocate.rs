@@ -109,7 +109,8 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// # Context
     ///
-    /// Takes locks, and may wait for other CPUs before it fails: for threads with interrupts on.
+    /// Takes locks, and may wait for other CPUs before it fails, or if cached page tables are in the
+    /// places of large leaves: for threads with interrupts on.
     ///
     /// # Complexity
     ///
