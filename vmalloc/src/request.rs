@@ -1,11 +1,12 @@
 //! Requests for regions. An invalid request cannot be created.
 
+mod nodes;
 mod resize;
 
+pub(crate) use nodes::{NODE_BITS, NodeChoice};
 pub use resize::{Resize, Resized};
 
 use crate::error::RequestError;
-use crate::machine::NODES;
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount};
 
 /// The rights of the pages of a region. No protection is both writable and executable, so code is
@@ -59,8 +60,8 @@ pub enum Huge {
     Must,
 }
 
-/// The highest length of a name in bytes, because a slot records it in 16 bits.
-const CALLER_BYTES_MAX: usize = u16::MAX as usize;
+/// The longest name of the calling code, in bytes: a slot records its length in 12 bits.
+const CALLER_MAX: usize = (1 << (u16::BITS - NODE_BITS)) - 1;
 
 /// A checked request for a region.
 ///
@@ -77,8 +78,7 @@ pub struct Request {
     nowait: bool,
     protection: Protection,
     huge: Huge,
-    /// The NUMA node, and whether frames of other nodes are refused.
-    node: Option<(u32, bool)>,
+    nodes: NodeChoice,
     caller: &'static str,
     owner: u64,
 }
@@ -109,7 +109,7 @@ impl Request {
             nowait: false,
             protection: Protection::default(),
             huge: Huge::default(),
-            node: None,
+            nodes: NodeChoice::Any,
             caller: "",
             owner: 0,
         })
@@ -179,33 +179,34 @@ impl Request {
         Ok(self)
     }
 
-    /// Requests frames of a NUMA node. If it has too few free frames, other nodes are used too.
+    /// Requests frames of a NUMA node. If it has too few free frames, other nodes are used too. The
+    /// region keeps this preference when it grows.
     ///
     /// # Errors
     ///
     /// [`RequestError::Node`]: the number of the node is too high.
     pub fn prefer_node(mut self, node: u32) -> Result<Self, RequestError> {
-        self.node = Some((known_node(node)?, false));
+        self.nodes = NodeChoice::Prefer(NodeChoice::known(node)?);
         Ok(self)
     }
 
-    /// Requests only frames of this NUMA node. Page tables may be on other nodes.
+    /// Requests only frames of this NUMA node, also when the region grows. Page tables may be on
+    /// other nodes.
     ///
     /// # Errors
     ///
     /// As for [`prefer_node`](Self::prefer_node).
     pub fn only_node(mut self, node: u32) -> Result<Self, RequestError> {
-        self.node = Some((known_node(node)?, true));
+        self.nodes = NodeChoice::Only(NodeChoice::known(node)?);
         Ok(self)
     }
 
     /// Sets the name of the calling code for reports. An empty name is not printed. Bytes after the
-    /// first 65,535 are cut off.
+    /// first 4095 are cut off.
     #[must_use]
     pub fn caller(mut self, caller: &'static str) -> Self {
-        let longest = caller.len().min(CALLER_BYTES_MAX);
-        let end = (0..=longest).rev().find(|end| caller.is_char_boundary(*end)).unwrap_or(0);
-        self.caller = &caller[..end];
+        let is_short = caller.len() <= CALLER_MAX;
+        self.caller = if is_short { caller } else { cut(caller, CALLER_MAX) };
         self
     }
 
@@ -304,11 +305,12 @@ impl Request {
     /// Returns whether this is a request for a client region on single frames of any node.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.node.is_none() && self.huge == Huge::Never && !self.system
+        self.nodes == NodeChoice::Any && self.huge == Huge::Never && !self.system
     }
 
-    pub(crate) fn wanted_node(&self) -> Option<(u32, bool)> {
-        self.node
+    #[inline]
+    pub(crate) fn wanted_nodes(&self) -> NodeChoice {
+        self.nodes
     }
 
     #[inline]
@@ -322,11 +324,11 @@ impl Request {
     }
 }
 
-fn known_node(node: u32) -> Result<u32, RequestError> {
-    if node as usize >= NODES {
-        return Err(RequestError::Node { node, limit: NODES });
-    }
-    Ok(node)
+/// Returns the longest start of `text` of at most `bytes` bytes.
+#[cold]
+fn cut(text: &'static str, bytes: usize) -> &'static str {
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end));
+    end.map_or("", |end| &text[..end])
 }
 
 #[cfg(test)]
@@ -335,9 +337,9 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_at_a_character() {
-        let long: &'static str = std::boxed::Box::leak("ü".repeat(40_000).into_boxed_str());
+        let long: &'static str = std::boxed::Box::leak("ü".repeat(4_000).into_boxed_str());
         let request = Request::try_new(1).unwrap().caller(long);
-        assert_eq!(request.caller_name().len(), 65_534);
+        assert_eq!(request.caller_name().len(), 4_094);
         assert_eq!(request.caller("short").caller_name(), "short");
     }
 
@@ -360,6 +362,14 @@ mod tests {
         for (count, size) in [(1 << 32, 1 << 32), (u64::MAX, 2), (u64::MAX, u64::MAX)] {
             assert_eq!(Request::for_array(count, size).unwrap_err(), overflow);
         }
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(
+            (cut("abc", 2), cut("aéb", 2), cut("aéb", 3), cut("é", 1)),
+            ("ab", "a", "aé", "")
+        );
     }
 
     #[test]

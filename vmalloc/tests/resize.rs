@@ -7,8 +7,8 @@
 
 use vmalloc::sim::{self, SimMachine};
 use vmalloc::{
-    AccessKind, AllocateError, CpuId, PAGE_BYTES, Page, PageCount, ReallocMode, Region, RegionId,
-    Request, Reservation, Resize, ResizeError, Resized, SiteKind, Vmalloc,
+    AccessKind, AllocateError, CpuId, PAGE_BYTES, Page, PageCount, Protection, ReallocMode, Region,
+    RegionId, Request, Reservation, Resize, ResizeError, Resized, SiteKind, Vmalloc,
 };
 use x86_64::VirtAddr;
 
@@ -317,4 +317,66 @@ fn sizes_that_cannot_be_are_refused() {
     let _behind = vm.vmalloc(1).unwrap().into_raw();
     let (info, how) = vm.vrealloc(aligned, 9 * PAGE_BYTES).unwrap();
     assert!(how == Resized::Grown || info.range.address().is_aligned(1u64 << 20));
+}
+
+/// Returns a machine with two nodes, on CPU 0 of node 0.
+fn machine_with_nodes(frames: u64) -> Vmalloc<SimMachine> {
+    let machine = SimMachine::new(frames, 2).with_nodes(2);
+    machine.set_up(sim::window(1 << 16), 64, 0).expect("the memory holds the records")
+}
+
+#[test]
+fn growth_keeps_the_nodes_of_a_region() {
+    type Choose = fn(Request) -> Request;
+    let choices: [Choose; 2] =
+        [|request| request.only_node(1).unwrap(), |request| request.prefer_node(1).unwrap()];
+    for choose in choices {
+        for how in [Resized::Grown, Resized::Moved, Resized::Copied] {
+            let vm = machine_with_nodes(4_000);
+            let request = choose(Request::try_new(10 * 4096).unwrap());
+            let id = vm.allocate(&request).unwrap().into_raw();
+            let behind = (how != Resized::Grown).then(|| vm.vmalloc(4096).unwrap());
+            let wish = |pages: u64| {
+                let wish = Resize::to(pages * 4096);
+                if how == Resized::Copied { wish.mode(ReallocMode::Copy) } else { wish }
+            };
+            let (info, now) = vm.resize(id, &wish(20)).unwrap();
+            assert_eq!((now, vm.frames_per_node(&info)), (how, [0, 20, 0, 0]));
+            // Also after other changes of the region.
+            vm.protect(id, Protection::ReadOnly).unwrap();
+            vm.vrealloc(id, 4096).unwrap();
+            let (info, _) = vm.resize(id, &wish(600)).unwrap();
+            assert_eq!(vm.frames_per_node(&info), [0, 600, 0, 0]);
+            vm.vfree(id).unwrap();
+            drop(behind);
+            vm.purge();
+            // The next region in the same slot may have frames of the CPU's node again.
+            let mut next = vm.vmalloc(4096).unwrap();
+            next.resize(&Resize::to(20 * 4096)).unwrap();
+            assert_eq!(vm.frames_per_node(&next.info()), [20, 0, 0, 0]);
+            assert!(vm.check().is_sound());
+        }
+    }
+}
+
+#[test]
+fn a_region_of_one_node_only_does_not_grow_on_other_nodes() {
+    let vm = machine_with_nodes(1_000);
+    let request = |pages: u64| Request::try_new(pages * 4096).unwrap();
+    let mut region = vm.allocate(&request(10).only_node(1).unwrap()).unwrap();
+    let mut other = vm.allocate(&request(10).prefer_node(1).unwrap()).unwrap();
+    let free = vm.stats().frames_free_by_node[1];
+    let _rest = vm.allocate(&request(free).only_node(1).unwrap()).unwrap();
+    for wish in [Resize::to(20 * 4096), Resize::to(20 * 4096).mode(ReallocMode::Copy)] {
+        let flushes = vm.stats().generation;
+        let error = region.resize(&wish).unwrap_err();
+        let exhausted =
+            matches!(error, ResizeError::Allocate(AllocateError::FramesExhausted { .. }));
+        assert!(exhausted, "{error}");
+        assert_eq!(vm.frames_per_node(&region.info()), [0, 10, 0, 0]);
+        assert_eq!(vm.stats().generation, flushes);
+    }
+    other.resize(&Resize::to(20 * 4096)).unwrap();
+    assert_eq!(vm.frames_per_node(&other.info()), [10, 10, 0, 0]);
+    assert!(vm.check().is_sound());
 }

@@ -10,6 +10,7 @@ use crate::page::{Page, PageCount, PageRange};
 use crate::paging::{Entry, Mapping};
 use crate::region::extent::Traits;
 use crate::region::slot::Slot;
+use crate::request::NodeChoice;
 
 /// A claimed region and its new size.
 pub(super) struct Change<'s> {
@@ -23,6 +24,8 @@ pub(super) struct Change<'s> {
     pub(super) bytes: u64,
     pub(super) requested: u64,
     pub(super) traits: Traits,
+    /// The nodes whose frames the region may have.
+    pub(super) nodes: NodeChoice,
 }
 
 /// Returns the pages of a range after the first `kept` pages.
@@ -60,21 +63,31 @@ pub(super) fn need<M: Machine>(core: &Core<M>, change: &Change<'_>, again: u64) 
         frames: change.pages.get() - old + again,
         frames_held: old,
         tables: if change.traits.large { 0 } else { limits::tables_over(change.pages) },
+        only: change.nodes.only(),
         reserve: core.frames_reserve,
         ..Need::SLOT
     }
 }
 
+/// Returns the frame request for pages that are added to a region, or that get other frames.
+pub(super) fn frames_for<M: Machine>(
+    core: &Core<M>,
+    change: &Change<'_>,
+    zeroed: bool,
+) -> FrameRequest {
+    let frames = reserve::frames_of(core, change.cpu, change.nodes);
+    FrameRequest { zeroed, reserve: core.frames_reserve, ..frames }
+}
+
 /// Reserves frames and tables for pages that are added to a region.
 pub(super) fn reserve_more<M: Machine>(
     core: &Core<M>,
-    cpu: CpuId,
+    change: &Change<'_>,
     added: PageRange,
-    slot: u32,
     zeroed: bool,
 ) -> Result<FrameChain, AllocateError> {
-    let wanted =
-        FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
+    let Change { cpu, slot, .. } = *change;
+    let wanted = frames_for(core, change, zeroed);
     let supply = reserve::reserve_frames(core, cpu, added.count().get(), &wanted)
         .map_err(reserve::exhausted)?;
     match reserve::reserve_tables(core, cpu, added, slot) {

@@ -58,7 +58,7 @@ impl Need {
             frames,
             tables: if huge == Huge::Never { tables_over(pages) } else { 0 },
             larges: if huge == Huge::Must { pages.get() / LARGE_PAGES } else { 0 },
-            only: request.wanted_node().filter(|(_, only)| *only).map(|(node, _)| node as usize),
+            only: request.wanted_nodes().only(),
             reserve: if request.may_take_reserve() { 0 } else { core.frames_reserve },
             ..Self::SLOT
         }
@@ -92,8 +92,13 @@ pub(super) fn check<M: Machine>(core: &Core<M>, need: &Need) -> Result<(), Alloc
     if need.larges > larges {
         return too_big(larges * LARGE_PAGES);
     }
-    // Tables, and the frames that a region holds, may be of the reserve and of any node.
-    let requested = need.frames.saturating_add(need.frames_held).saturating_add(need.tables);
+    // The frames that a region holds may be of the reserve.
+    let requested = need.frames.saturating_add(need.frames_held);
+    if requested > here {
+        return Err(AllocateError::FramesExhausted { requested, available: here });
+    }
+    // Tables may be of the reserve, and of any node.
+    let requested = requested.saturating_add(need.tables);
     if requested > all {
         return Err(AllocateError::FramesExhausted { requested, available: all });
     }

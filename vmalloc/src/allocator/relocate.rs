@@ -5,7 +5,7 @@ use super::parts::Core;
 use super::{change, flush, lookup, purge, reserve, unmap};
 use crate::area::{Area, Fit, NoArea};
 use crate::error::AllocateError;
-use crate::frame::{FrameRequest, LazyFrames, Shortage};
+use crate::frame::{LazyFrames, Shortage};
 use crate::machine::Machine;
 use crate::page::{PAGE_BYTES, PageRange};
 use crate::paging;
@@ -51,8 +51,7 @@ pub(super) fn relocate<M: Machine>(
     let Change { cpu, old, slot, .. } = *change;
     let (area, range) = reserve_new_place(core, change)?;
     let more = range.count().get() - old.count().get();
-    let wanted =
-        FrameRequest { zeroed, reserve: core.frames_reserve, ..reserve::any_frames(core, cpu) };
+    let wanted = change::frames_for(core, change, zeroed);
     let supply = reserve::reserve_frames(core, cpu, more, &wanted).and_then(|supply| {
         // Moves whole leaf tables. This is the last step that can fail.
         match move_tables(core, change, range) {
@@ -121,9 +120,9 @@ pub(super) fn copy<M: Machine>(
     change: &Change<'_>,
     zeroed: bool,
 ) -> Result<Resized, AllocateError> {
-    let Change { cpu, old, slot, .. } = *change;
+    let Change { cpu, old, .. } = *change;
     let (area, range) = reserve_new_place(core, change)?;
-    let reserved = change::reserve_more(core, cpu, range, slot, zeroed);
+    let reserved = change::reserve_more(core, change, range, zeroed);
     let mut frames =
         reserved.inspect_err(|_| core.areas.untake(cpu, area, change.traits.system))?;
 

@@ -10,7 +10,7 @@ use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
 use crate::paging::{Pinned, Stash};
 use crate::raw;
-use crate::request::{Huge, Request};
+use crate::request::{Huge, NodeChoice, Request};
 use crate::stats::Counters;
 
 /// Returns the addresses that a request needs. If `large` is set, they start at a multiple of 2
@@ -172,10 +172,16 @@ pub(super) fn frames_for<M: Machine>(
     request: &Request,
 ) -> FrameRequest {
     let reserve = if request.may_take_reserve() { 0 } else { core.frames_reserve };
-    let plain = FrameRequest { zeroed: request.is_zeroed(), reserve, ..any_frames(core, cpu) };
-    match request.wanted_node() {
+    let frames = frames_of(core, cpu, request.wanted_nodes());
+    FrameRequest { zeroed: request.is_zeroed(), reserve, ..frames }
+}
+
+/// Returns a frame request for the nodes whose frames a region may have.
+pub(super) fn frames_of<M: Machine>(core: &Core<M>, cpu: CpuId, nodes: NodeChoice) -> FrameRequest {
+    let plain = any_frames(core, cpu);
+    match nodes.named() {
         None => plain,
-        Some((node, only)) => FrameRequest { node: node as usize, named: true, only, ..plain },
+        Some(node) => FrameRequest { node, named: true, only: nodes.only().is_some(), ..plain },
     }
 }
 

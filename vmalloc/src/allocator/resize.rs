@@ -34,6 +34,7 @@ pub(super) fn resize<M: Machine>(
         bytes: target.bytes,
         requested: record.requested(),
         traits: record.traits(),
+        nodes: record.nodes(),
     };
     let result = change_size(core, id, &change, target);
     if let Ok(how) = result {
@@ -198,7 +199,7 @@ fn grow_in_place<M: Machine>(
     change: &Change<'_>,
     zeroed: bool,
 ) -> Result<bool, AllocateError> {
-    let Change { cpu, old, .. } = *change;
+    let old = change.old;
     let more = change.pages.get() - old.count().get();
     // The guard page becomes the first of the added pages, and the last reserved page becomes the
     // guard page.
@@ -208,7 +209,7 @@ fn grow_in_place<M: Machine>(
     }
     let range = reserve::pages_at(core, old.address().as_u64() / PAGE_BYTES, change.pages);
     let added = change::added(range, old.count());
-    let reserved = change::reserve_more(core, cpu, added, change.slot, zeroed);
+    let reserved = change::reserve_more(core, change, added, zeroed);
     let mut frames = reserved.inspect_err(|_| core.areas.put_at(behind, more))?;
 
     // No later step can fail.

@@ -22,7 +22,7 @@ use crate::id::RegionId;
 use crate::page::{PAGE_BYTES, Page, PageCount, PageRange};
 use crate::raw;
 use crate::raw::Zeroable;
-use crate::request::Request;
+use crate::request::{NODE_BITS, NodeChoice, Request};
 use crate::sync::{AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 const STAGE_BITS: u32 = 8;
@@ -30,6 +30,10 @@ const STAGE_MASK: u64 = (1 << STAGE_BITS) - 1;
 const VERSION: u64 = 1 << STAGE_BITS;
 const VERSION_BITS: u64 = 0xffff << STAGE_BITS;
 const GENERATION_SHIFT: u32 = 24;
+
+/// The number of bits of the length of a caller's name.
+const LENGTH_BITS: u32 = u16::BITS - NODE_BITS;
+const LENGTH_MASK: u16 = (1 << LENGTH_BITS) - 1;
 
 fn stamp(generation: u32, stage: Stage) -> u64 {
     u64::from(generation) << GENERATION_SHIFT | stage as u64
@@ -53,7 +57,8 @@ pub(crate) struct Slot {
     extent: AtomicU64,
     owner: AtomicU64,
     caller: AtomicUsize,
-    caller_length: AtomicU16,
+    /// The length of the caller's name, and above it the bits of the [`NodeChoice`].
+    length_and_nodes: AtomicU16,
     /// The page number of the address, in two parts, while the extent selects this place: bits 32 to
     /// 47 here, and bits 0 to 31 in `elsewhere_low`.
     elsewhere_high: AtomicU16,
@@ -74,6 +79,11 @@ pub(crate) struct Slot {
 unsafe impl Zeroable for Slot {}
 
 impl Slot {
+    /// Returns the nodes whose frames the region may have.
+    pub(crate) fn nodes(&self) -> NodeChoice {
+        NodeChoice::from_bits(self.length_and_nodes.load(Ordering::Relaxed) >> LENGTH_BITS)
+    }
+
     /// Returns the current generation of the slot.
     #[inline]
     pub(crate) fn generation(&self) -> u32 {
@@ -119,8 +129,9 @@ impl Slot {
         self.set_frames(frames);
         self.owner.store(request.owner_tag(), Ordering::Relaxed);
         self.caller.store(caller.as_ptr().expose_provenance(), Ordering::Relaxed);
-        let length = u16::try_from(caller.len()).expect("a request cuts long names");
-        self.caller_length.store(length, Ordering::Relaxed);
+        let length = u16::try_from(caller.len()).expect("a request has cut the caller's name");
+        let nodes = request.wanted_nodes().bits() << LENGTH_BITS;
+        self.length_and_nodes.store(length | nodes, Ordering::Relaxed);
     }
 
     /// Writes the fields as [`build`](Self::build) does, for a request with default options that
@@ -132,7 +143,7 @@ impl Slot {
         self.leaf.store(leaf.0, Ordering::Relaxed);
         self.owner.store(0, Ordering::Relaxed);
         self.caller.store("".as_ptr().expose_provenance(), Ordering::Relaxed);
-        self.caller_length.store(0, Ordering::Relaxed);
+        self.length_and_nodes.store(0, Ordering::Relaxed);
     }
 
     /// Publishes another size, other rights or another address of a region. The caller has changed
@@ -205,8 +216,8 @@ impl Slot {
         self.leaf.store(FrameIndex::NONE.0, Ordering::Relaxed);
         self.owner.store(of.owner.load(Ordering::Relaxed), Ordering::Relaxed);
         self.caller.store(of.caller.load(Ordering::Relaxed), Ordering::Relaxed);
-        let length = of.caller_length.load(Ordering::Relaxed);
-        self.caller_length.store(length, Ordering::Relaxed);
+        let length = of.length_and_nodes.load(Ordering::Relaxed);
+        self.length_and_nodes.store(length, Ordering::Relaxed);
         self.publish(Stage::Lazy);
     }
 
@@ -411,7 +422,7 @@ impl Slot {
         let address = self.address_of(extent);
         let owner = self.owner.load(Ordering::Relaxed);
         let caller = self.caller.load(Ordering::Relaxed);
-        let caller_length = self.caller_length.load(Ordering::Relaxed);
+        let caller_length = self.length_and_nodes.load(Ordering::Relaxed) & LENGTH_MASK;
         // Acquire: pairs with the Release fences in `fence_stamp`, `show_elsewhere` and `settle`.
         fence(Ordering::Acquire);
         // Acquire: pairs with the same Release stores. If the same extent was published once more since,

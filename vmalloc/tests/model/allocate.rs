@@ -62,6 +62,7 @@ impl<'v> World<'v> {
             protection: wanted.protection,
             align,
             zeroed: wanted.zeroed,
+            node: wanted.node,
             system: wanted.system,
             deferred: false,
             promised: None,

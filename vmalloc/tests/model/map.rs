@@ -79,6 +79,7 @@ impl World<'_> {
                     promised: Some(protection),
                     align: PAGE_BYTES,
                     zeroed: false,
+                    node: None,
                     system: false,
                     deferred: false,
                     run: Some(number),

@@ -92,7 +92,7 @@ impl World<'_> {
                     pages: size.pages,
                     align: held.align,
                     frames: if copies { size.pages } else { added },
-                    only: None,
+                    only: held.node.filter(|(_, only)| *only).map(|(node, _)| node),
                     may_take_reserve: false,
                     must_be_large: false,
                 };
@@ -135,6 +135,9 @@ impl World<'_> {
         assert_eq!(now % held.align, 0, "the alignment is lost");
         let old = held.pages();
         self.note_frames(start, &mut held, &info, how);
+        if let Some((node, true)) = held.node {
+            assert_eq!(self.vm.frames_per_node(&info)[node as usize], size.pages, "other nodes");
+        }
         let is_zeroed = way.zeroed || held.zeroed;
         if is_zeroed && held.requested < size.bytes() && how != Resized::Shrunk {
             self.clear_slack(&mut held);

@@ -57,6 +57,8 @@ struct Held {
     protection: Protection,
     align: u64,
     zeroed: bool,
+    /// The NUMA node, and whether frames of other nodes are refused.
+    node: Option<(u32, bool)>,
     system: bool,
     /// Whether the free of the region was deferred.
     deferred: bool,
