@@ -19,7 +19,7 @@
 //! ```
 //! use vmalloc::{sim, SiteKind};
 //!
-//! // 256 frames, one CPU, a window of 1024 pages; as many regions as frames, and no reserve.
+//! // 256 frames, one CPU, a window of 1024 pages; the default number of slots, and no reserve.
 //! let vm = sim::SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0)?;
 //!
 //! let region = vm.vzalloc(10_000)?;

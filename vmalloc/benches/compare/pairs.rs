@@ -16,8 +16,8 @@ const FRAMES: u64 = 1 << 16;
 
 const WINDOW_PAGES: u64 = 1 << 24;
 
-/// The configuration of slots: 0 means one for each frame.
-const REGIONS: u32 = 0;
+/// The number of slots: one for each frame.
+const REGIONS: u32 = 1 << 16;
 
 /// The name of a row.
 pub(crate) fn name(pages: u64) -> String {

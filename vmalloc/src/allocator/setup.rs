@@ -25,6 +25,13 @@ use crate::stats::Tally;
 use crate::tlb::Coherence;
 use crate::tlb::cpu_state::CpuState;
 
+/// The default number of frames for each slot. Regions have 64 pages on average then, if all memory
+/// is mapped.
+const FRAMES_PER_SLOT: u64 = 64;
+
+/// The lowest default number of slots, unless there are fewer frames.
+const SLOTS_MIN: u64 = 4_096;
+
 /// The addresses and the memory of a window.
 ///
 /// # Examples
@@ -48,8 +55,10 @@ pub struct Config<'a> {
     /// bytes for each frame between the lowest and the highest one, and 104 bytes for each region.
     /// The lowest and the highest frame are less than 8 TiB apart.
     pub memory: &'a [FrameRange],
-    /// The highest number of slots, which busy regions, lazy areas and areas in pools need. 0 means
-    /// one slot for each frame of `memory`. At most [`REGIONS_MAX`].
+    /// The highest number of slots, which busy regions, lazy areas and areas in pools need. At most
+    /// [`REGIONS_MAX`]. 0 means one slot for each 64 frames of `memory`, or 4,096 slots if that is
+    /// more, but at most one for each frame. For 64 GiB these are 262,144 slots with 26 MiB of
+    /// records. A kernel with mostly small regions, such as stacks, should choose the number.
     pub regions: u32,
     /// The number of frames that are reserved for page tables and for requests with
     /// [`Request::with_reserve`].
@@ -59,7 +68,7 @@ pub struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// Creates a configuration with as many regions as frames and without a reserve.
+    /// Creates a configuration with the default number of slots and without a reserve.
     #[must_use]
     pub fn new(window: PageRange, memory: &'a [FrameRange]) -> Self {
         Self { window, memory, regions: 0, reserve: 0 }
@@ -70,7 +79,11 @@ impl<'a> Config<'a> {
     }
 
     fn region_limit(&self) -> u32 {
-        let wanted = if self.regions == 0 { self.runs().frames() } else { u64::from(self.regions) };
+        let frames = self.runs().frames();
+        let wanted = match self.regions {
+            0 => (frames / FRAMES_PER_SLOT).max(SLOTS_MIN).min(frames),
+            chosen => u64::from(chosen),
+        };
         u32::try_from(wanted).unwrap_or(REGIONS_MAX).min(REGIONS_MAX)
     }
 }
@@ -209,7 +222,8 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
 /// Frees all memory but the first `slabs` frames from `home` on, which the records have.
 fn hand_over(metas: Slab<FrameMeta>, runs: Runs<'_>, home: Frame, slabs: u64) -> Buddy {
     let buddy = Buddy::new(runs.span().0, metas);
-    for run in runs.iter() {
+    // The records contain zeros, which means node 0.
+    for run in runs.iter().filter(|run| run.node != 0) {
         for offset in 0..run.count {
             let frame = buddy.index(run.start + offset).expect("the memory lies in the span");
             buddy.meta(frame).set_node(run.node);
@@ -306,6 +320,23 @@ mod tests {
             paging::lookup::walk(&first.tables, &machine, window.address()).entries[0],
             before
         );
+    }
+
+    #[test]
+    fn the_default_is_a_slot_for_64_frames_within_limits() {
+        let start = Frame::containing_address(x86_64::PhysAddr::new(0x10_0000));
+        let limit = |count, regions| {
+            let memory = [FrameRange { start, count, node: 0 }];
+            Config { regions, ..Config::new(sim::window(8), &memory) }.region_limit()
+        };
+        let (gib, tib) = (1 << 18, 1 << 28);
+        assert_eq!(
+            [0, 1, 600, 4_096, 10_000].map(|count| limit(count, 0)),
+            [0, 1, 600, 4_096, 4_096]
+        );
+        assert_eq!((limit(gib, 0), limit(64 * gib, 0)), (4_096, 262_144));
+        assert_eq!((limit(tib, 0), limit(8 * tib, 0)), (1 << 22, REGIONS_MAX));
+        assert_eq!((limit(600, 7), limit(gib, u32::MAX)), (7, REGIONS_MAX));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) struct Shape {
     pub(crate) frames: u64,
     /// The size of the window in pages.
     pub(crate) window: u64,
-    /// The number of slots; 0 means one for each frame.
+    /// The number of slots; 0 means the default, which is one for each frame of so small a machine.
     pub(crate) regions: u32,
     pub(crate) reserve: u64,
     pub(crate) seed: u64,

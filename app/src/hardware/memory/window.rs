@@ -8,7 +8,8 @@ use arrayvec::ArrayVec;
 use runtime_config::cmdline;
 use runtime_config::layout::WINDOW_START;
 use vmalloc::{
-    Config, Frame, FrameRange, Page, PageCount, PageRange, SetupError, SiteKind, Vmalloc,
+    Config, Frame, FrameRange, Page, PageCount, PageRange, REGIONS_MAX, SetupError, SiteKind,
+    Vmalloc,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -57,7 +58,11 @@ pub(crate) unsafe fn init(
         .expect("the layout's window lies in the higher half");
     machine::set_window(|| {
         let mut setup = Config::new(pages, &ranges);
-        setup.regions = u32::try_from(config.regions).unwrap_or(0);
+        setup.regions = match config.regions {
+            // The service has many short regions, so it can have one for each frame.
+            0 => u32::try_from(frames).unwrap_or(REGIONS_MAX).min(REGIONS_MAX),
+            chosen => u32::try_from(chosen).unwrap_or(REGIONS_MAX),
+        };
         setup.reserve = match config.reserve_frames as u64 {
             0 => (frames / RESERVE_PART).max(RESERVE_FRAMES_MIN),
             chosen => chosen,
