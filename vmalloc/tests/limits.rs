@@ -359,3 +359,25 @@ fn what_is_only_cached_is_taken_without_a_flush() {
     drop(all);
     assert!(vm.check().is_sound());
 }
+
+#[test]
+fn a_reserve_of_more_than_all_memory_leaves_nothing_to_other_requests() {
+    for reserve in [4_000, u64::MAX] {
+        let vm = SimMachine::new(4_000, 1).set_up(sim::window(20_000), 100, reserve).unwrap();
+        let huge = |request: Request| request.huge(Huge::Try).unwrap();
+        for request in [pages(1), huge(pages(600)), pages(1).only_node(0).unwrap()] {
+            let error = refused(&vm, &request);
+            assert_eq!(
+                error,
+                AllocateError::TooBig { requested: request.pages().bytes(), usable: 0 }
+            );
+        }
+        assert_eq!(vm.take_run(1), None);
+        assert_eq!(vm.fill_zeroed(8), 0);
+        let mut region = vm.allocate(&huge(pages(600).with_reserve())).unwrap();
+        assert!(region.resize(&Resize::to(700 * PAGE_BYTES)).is_err());
+        assert!(region.resize(&Resize::to(513 * PAGE_BYTES)).is_ok());
+        drop(region);
+        assert!(vm.check().is_sound());
+    }
+}

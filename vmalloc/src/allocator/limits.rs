@@ -90,7 +90,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, need: &Need) -> Result<(), Alloc
     }
     let larges = core.capacity.larges(need.only);
     if need.larges > larges {
-        return too_big(larges * LARGE_PAGES);
+        return too_big(larges.saturating_mul(LARGE_PAGES));
     }
     // The frames that a region holds may be of the reserve.
     let requested = need.frames.saturating_add(need.frames_held);
@@ -161,7 +161,7 @@ fn are_enough<M: Machine>(core: &Core<M>, need: &Need, more: u64) -> bool {
         Some(node) if core.nodes() > 1 => core.frames.free_on(node) + more >= need.frames,
         _ => true,
     };
-    is_here && core.frames_free() + more >= need.frames + need.reserve
+    is_here && core.frames_free() + more >= need.frames.saturating_add(need.reserve)
 }
 
 /// Returns whether a request that failed with `error` could be served after all caches were

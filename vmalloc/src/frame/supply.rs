@@ -318,7 +318,7 @@ impl Frames {
         let mut blocks = FrameChain::new();
         for node in self.nodes_for(wanted) {
             while blocks.count() < count * LARGE_PAGES {
-                let needed = wanted.reserve + LARGE_PAGES;
+                let needed = wanted.reserve.saturating_add(LARGE_PAGES);
                 if wanted.reserve > 0 && self.buddy.free_count() < needed {
                     return blocks;
                 }
