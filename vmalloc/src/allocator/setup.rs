@@ -10,7 +10,7 @@ use crate::error::SetupError;
 use crate::frame::buddy::{Buddy, ORDER_MAX};
 use crate::frame::magazine::Magazine;
 use crate::frame::meta::FrameMeta;
-use crate::frame::runs::Runs;
+use crate::frame::runs::MemoryRuns;
 use crate::frame::{FrameIndex, FrameRange, FrameState, Frames};
 use crate::id::REGIONS_MAX;
 use crate::machine::{CPUS_MAX, Machine};
@@ -74,8 +74,8 @@ impl<'a> Config<'a> {
         Self { window, memory, regions: 0, reserve: 0 }
     }
 
-    fn runs(&self) -> Runs<'a> {
-        Runs::new(self.memory)
+    fn runs(&self) -> MemoryRuns<'a> {
+        MemoryRuns::new(self.memory)
     }
 
     fn region_limit(&self) -> u32 {
@@ -220,7 +220,7 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
 }
 
 /// Frees all memory but the first `slabs` frames from `home` on, which the records have.
-fn hand_over(metas: Slab<FrameMeta>, runs: Runs<'_>, home: Frame, slabs: u64) -> Buddy {
+fn hand_over(metas: Slab<FrameMeta>, runs: MemoryRuns<'_>, home: Frame, slabs: u64) -> Buddy {
     let buddy = Buddy::new(runs.span().0, metas);
     // The records contain zeros, which means node 0.
     for run in runs.iter().filter(|run| run.node != 0) {
@@ -241,7 +241,7 @@ fn hand_over(metas: Slab<FrameMeta>, runs: Runs<'_>, home: Frame, slabs: u64) ->
 
 /// Iterates over the runs without the first `slabs` frames from `home` on.
 fn free_runs(
-    runs: Runs<'_>,
+    runs: MemoryRuns<'_>,
     home: Frame,
     slabs: u64,
 ) -> impl Iterator<Item = FrameRange> + Clone + '_ {

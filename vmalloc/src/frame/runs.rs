@@ -18,14 +18,14 @@ const SPAN_MAX: u64 = 1 << 31;
 /// A list of runs of frames. Runs without frames are ignored, because the memory maps of firmware
 /// contain such runs when they are rounded to whole pages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Runs<'a>(&'a [FrameRange]);
+pub(crate) struct MemoryRuns<'a>(&'a [FrameRange]);
 
 /// Returns the number of the first frame of a run.
 fn first(run: &FrameRange) -> u64 {
     run.start.start_address().as_u64() / PAGE_BYTES
 }
 
-impl<'a> Runs<'a> {
+impl<'a> MemoryRuns<'a> {
     pub(crate) fn new(list: &'a [FrameRange]) -> Self {
         Self(list)
     }
