@@ -22,6 +22,8 @@ mod lookup;
 mod map;
 mod modes;
 pub(crate) mod parts;
+#[cfg(feature = "allocator-api2")]
+mod pointer;
 mod protect;
 mod purge;
 mod release;

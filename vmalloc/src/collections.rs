@@ -2,37 +2,45 @@
 //!
 //! Meant for large collections, because every allocation takes whole pages and a guard page. A
 //! collection that outgrows its addresses is moved by its page-table entries; its bytes are not
-//! copied.
+//! copied. A move keeps the alignment of the collection. So bytes are copied only if a collection
+//! requests a higher alignment than before, and one above a page.
 //!
-//! The addresses of the simulator are not valid on the host, so this module does not work there. A
-//! kernel declares with [`Direct`] that the addresses of its window are valid pointers.
+//! The collection owns its region as a [`Region`] would: an attempt to free, resize, protect or own
+//! the region by its id or address returns [`RegionError::Owned`](crate::RegionError::Owned).
 //!
-//! ```text
-//! // Not run here: the simulator's addresses cannot be dereferenced.
-//! let mut samples = allocator_api2::vec::Vec::new_in(InWindow(&vm));
-//! samples.extend(0..1_000_000u64);
+//! A kernel declares with [`Direct`] that the addresses of its window are valid pointers. The
+//! addresses of the simulator are not, so this module does not work there.
+//!
+//! ```
+//! use allocator_api2::vec::Vec;
+//! use hashbrown::{DefaultHashBuilder, HashMap};
+//! use vmalloc::collections::InWindow;
+//! use vmalloc::{Direct, Vmalloc};
+//!
+//! fn squares<M: Direct>(vm: &Vmalloc<M>) -> Vec<u64, InWindow<'_, M>> {
+//!     let mut squares = Vec::new_in(InWindow(vm));
+//!     squares.extend((0..1_000_000).map(|number| number * number));
+//!     squares
+//! }
+//!
+//! fn names<M: Direct>(vm: &Vmalloc<M>) -> HashMap<u64, &str, DefaultHashBuilder, InWindow<'_, M>> {
+//!     let mut names = HashMap::new_in(InWindow(vm));
+//!     names.insert(7, "seven");
+//!     names
+//! }
 //! ```
 #![expect(unsafe_code, reason = "regions become pointers")]
 
 use core::alloc::Layout;
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use allocator_api2::alloc::{AllocError, Allocator};
-use x86_64::VirtAddr;
 
-use crate::allocator::Vmalloc;
-use crate::machine::Machine;
-use crate::region::RegionInfo;
-use crate::request::Request;
-
-/// A machine whose window is mapped for the running code, so that addresses of the window are valid
-/// pointers.
-///
-/// # Safety
-///
-/// An implementor guarantees that loads and stores of the running code are translated by the tables
-/// below [`Machine::root`], on every CPU that uses the allocator.
-pub unsafe trait Direct: Machine {}
+use crate::allocator::{Region, Vmalloc};
+use crate::direct::Direct;
+use crate::page::PAGE_BYTES;
+use crate::request::{Request, Resize};
 
 /// Allocates from a window. All copies of this value use the same window.
 #[derive(Debug)]
@@ -46,19 +54,15 @@ impl<M: Direct> Clone for InWindow<'_, M> {
 
 impl<M: Direct> Copy for InWindow<'_, M> {}
 
-fn address(pointer: NonNull<u8>) -> VirtAddr {
-    VirtAddr::from_ptr(pointer.as_ptr())
-}
-
-/// Returns the bytes of a region as a pointer. The caller owns the region.
-fn bytes(info: &RegionInfo) -> NonNull<[u8]> {
-    let length = usize::try_from(info.range.count().bytes()).unwrap_or(usize::MAX);
-    let first = NonNull::new(info.range.address().as_mut_ptr()).expect("no region lies at 0");
-    NonNull::slice_from_raw_parts(first, length)
+/// Returns whether a block of the layout `old` can become one of the layout `new` without a copy. A
+/// region keeps the alignment with which it was allocated.
+fn is_resizable(old: Layout, new: Layout) -> bool {
+    let kept = (old.align() as u64).max(PAGE_BYTES);
+    old.size() > 0 && new.size() > 0 && new.align() as u64 <= kept
 }
 
 impl<M: Direct> InWindow<'_, M> {
-    fn take(&self, layout: Layout, zeroed: bool) -> Result<NonNull<[u8]>, AllocError> {
+    fn take(self, layout: Layout, zeroed: bool) -> Result<NonNull<[u8]>, AllocError> {
         if layout.size() == 0 {
             let dangling =
                 NonNull::without_provenance(layout.align().try_into().map_err(|_| AllocError)?);
@@ -68,35 +72,82 @@ impl<M: Direct> InWindow<'_, M> {
             .and_then(|request| request.align(layout.align() as u64))
             .map_err(|_| AllocError)?;
         let request = if zeroed { request.zeroed() } else { request };
-        let region = self.0.allocate(&request).map_err(|_| AllocError)?;
-        let info = region.info();
-        // From here on the pointer owns the region.
-        let _ = region.into_raw();
-        Ok(bytes(&info))
+        self.0.allocate(&request).map(Region::into_pointer).map_err(|_| AllocError)
     }
 
-    /// Resizes a region in place or by moving its entries. Returns `None` if the alignment does not
-    /// allow this.
-    fn resize(
-        &self,
-        old: NonNull<u8>,
-        layout: Layout,
-    ) -> Option<Result<NonNull<[u8]>, AllocError>> {
-        let info = self.0.find(address(old))?;
-        // A move keeps only the alignment of the old allocation, which is at least a page. If the
-        // new layout needs more than a page, the caller allocates and copies.
-        let is_page = layout.align() as u64 <= crate::page::PAGE_BYTES;
-        if !is_page || layout.size() == 0 {
-            return None;
+    /// Resizes a block, in place or by moving its entries. Returns the block and whether it has the
+    /// new size; if not, it is unchanged.
+    ///
+    /// # Safety
+    ///
+    /// `pointer` is a block of this allocator, which the caller gives up for the returned one.
+    unsafe fn resize(self, pointer: NonNull<u8>, size: usize) -> (NonNull<[u8]>, bool) {
+        // SAFETY: the caller guarantees that the pointer owns a region of this window.
+        let region = unsafe { Region::from_pointer(self.0, pointer) };
+        // If the resize panics, the region stays allocated, because the collection still has it.
+        let mut region = ManuallyDrop::new(region);
+        // The collection may use all bytes of its pages, and the crate knows only how many bytes
+        // were requested. So the crate must not clear the rest of the last page.
+        let resized = region.resize(&Resize::to(size as u64).unzeroed());
+        (ManuallyDrop::into_inner(region).into_pointer(), resized.is_ok())
+    }
+
+    /// Resizes a block to a larger layout, or else copies it. `zeroed` requests that the bytes
+    /// after the old size are zeros.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Allocator::grow`].
+    unsafe fn enlarge(
+        self,
+        pointer: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+        zeroed: bool,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        if !is_resizable(old, new) {
+            // SAFETY: the caller gives up the old block if this succeeds.
+            return unsafe { self.copy(pointer, (old, new), old.size(), zeroed) };
         }
-        let resized = self.0.vrealloc(info.id, layout.size() as u64);
-        Some(resized.map(|(info, _)| bytes(&info)).map_err(|_| AllocError))
+        // SAFETY: the caller gives up the old block if this succeeds.
+        let (block, is_resized) = unsafe { self.resize(pointer, new.size()) };
+        if !is_resized {
+            return Err(AllocError);
+        }
+        if zeroed {
+            // SAFETY: the block has more bytes than the old layout.
+            let added = unsafe { block.cast::<u8>().add(old.size()) };
+            // SAFETY: these bytes belong to the block, to which no reference exists.
+            unsafe { added.write_bytes(0, block.len() - old.size()) };
+        }
+        Ok(block)
+    }
+
+    /// Copies bytes to a new block and frees the old one.
+    ///
+    /// # Safety
+    ///
+    /// The block at `pointer` was allocated with the first layout, and the caller gives it up if
+    /// this succeeds. Both blocks have at least `count` bytes.
+    unsafe fn copy(
+        self,
+        pointer: NonNull<u8>,
+        (old, new): (Layout, Layout),
+        count: usize,
+        zeroed: bool,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        let block = self.take(new, zeroed)?;
+        // SAFETY: both blocks have `count` bytes and are distinct.
+        unsafe { block.cast::<u8>().copy_from_nonoverlapping(pointer, count) };
+        // SAFETY: the caller gives up the old block.
+        unsafe { self.deallocate(pointer, old) };
+        Ok(block)
     }
 }
 
-// SAFETY: 1. A region stays mapped, readable and writable until it is freed by its address, which
-// only the owner of the pointer knows. 2. Copies share the window. 3. Resizing keeps the first
-// bytes.
+// SAFETY: 1. A region stays mapped, readable and writable until its pointer is deallocated, because
+// the methods that free, resize or protect regions refuse a region with an owner. 2. Copies share
+// the window. 3. Resizing keeps the first bytes.
 unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         self.take(layout, false)
@@ -108,8 +159,8 @@ unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
 
     unsafe fn deallocate(&self, pointer: NonNull<u8>, layout: Layout) {
         if layout.size() > 0 {
-            let freed = self.0.vfree_at(address(pointer));
-            assert!(freed.is_ok(), "{pointer:?} was not allocated here: {freed:?}");
+            // SAFETY: the caller gives up a block of this allocator.
+            drop(unsafe { Region::from_pointer(self.0, pointer) });
         }
     }
 
@@ -119,13 +170,18 @@ unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        if old.size() > 0
-            && let Some(resized) = self.resize(pointer, new)
-        {
-            return resized;
-        }
-        // SAFETY: the caller of `grow` gives up the old block if this succeeds.
-        unsafe { self.copy(pointer, old, new, old.size()) }
+        // SAFETY: the caller gives up the old block if this succeeds.
+        unsafe { self.enlarge(pointer, old, new, false) }
+    }
+
+    unsafe fn grow_zeroed(
+        &self,
+        pointer: NonNull<u8>,
+        old: Layout,
+        new: Layout,
+    ) -> Result<NonNull<[u8]>, AllocError> {
+        // SAFETY: the caller gives up the old block if this succeeds.
+        unsafe { self.enlarge(pointer, old, new, true) }
     }
 
     unsafe fn shrink(
@@ -134,35 +190,13 @@ unsafe impl<M: Direct> Allocator for InWindow<'_, M> {
         old: Layout,
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
-        if old.size() > 0
-            && let Some(resized) = self.resize(pointer, new)
-        {
-            return resized;
+        if !is_resizable(old, new) {
+            // SAFETY: the caller gives up the old block if this succeeds.
+            return unsafe { self.copy(pointer, (old, new), new.size(), false) };
         }
-        // SAFETY: as in `grow`.
-        unsafe { self.copy(pointer, old, new, new.size()) }
-    }
-}
-
-impl<M: Direct> InWindow<'_, M> {
-    /// Copies bytes to a new block and frees the old one.
-    ///
-    /// # Safety
-    ///
-    /// The block at `pointer` was allocated with `old`, and the caller gives it up if this
-    /// succeeds. Both blocks have at least `count` bytes.
-    unsafe fn copy(
-        &self,
-        pointer: NonNull<u8>,
-        old: Layout,
-        new: Layout,
-        count: usize,
-    ) -> Result<NonNull<[u8]>, AllocError> {
-        let block = self.allocate(new)?;
-        // SAFETY: both blocks hold `count` bytes and are distinct.
-        unsafe { block.cast::<u8>().copy_from_nonoverlapping(pointer, count) };
-        // SAFETY: the caller gives the old block up.
-        unsafe { self.deallocate(pointer, old) };
-        Ok(block)
+        // If no slot is free for the pages that a shrink frees, the block keeps its size, which
+        // also fits the new layout.
+        // SAFETY: the caller gives up the old block.
+        Ok(unsafe { self.resize(pointer, new.size()) }.0)
     }
 }

@@ -122,7 +122,7 @@ pub enum RegionError {
         /// The id as given.
         id: RegionId,
     },
-    /// A [`Region`](crate::Region) owns the region and frees it when dropped.
+    /// A [`Region`](crate::Region) or a collection owns the region and frees it when dropped.
     Owned {
         /// The id as given.
         id: RegionId,

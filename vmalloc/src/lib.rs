@@ -243,7 +243,8 @@
 //!
 //! - No default features: `no_std`, without an allocator.
 //! - `sim`: the module `sim`, a machine on the host for tests. Needs `std`.
-//! - `allocator-api2`: the module `collections`, an allocator for collections that live in the window.
+//! - `allocator-api2`: the module `collections`, an allocator for collections that live in the
+//!   window. It implements the trait of `allocator-api2` 0.2, which `hashbrown` takes.
 //! - `bench`: internals for the crate's own benchmark. Not for other users.
 //!
 //! # Limits
@@ -268,6 +269,7 @@ mod area;
 pub mod bench;
 #[cfg(feature = "allocator-api2")]
 pub mod collections;
+mod direct;
 mod error;
 mod frame;
 mod id;
@@ -296,6 +298,7 @@ pub use allocator::{
     Audit, Config, Cursor, FaultSite, FaultVerdict, Faults, FlushTicket, Modes, Purged, Region,
     SiteKind, Violation, Vmalloc,
 };
+pub use direct::Direct;
 pub use error::{
     AllocateError, RegionError, RequestError, ResizeError, RunError, SetupError, VmallocError,
 };

@@ -172,7 +172,7 @@ unsafe impl Cpus for PcMachine {
 }
 
 // SAFETY: every CPU uses the page tables below `root`.
-unsafe impl vmalloc::collections::Direct for PcMachine {}
+unsafe impl vmalloc::Direct for PcMachine {}
 
 // SAFETY: all CPUs use the page tables below `root`, and after set-up only the crate changes the entries of the window.
 unsafe impl Machine for PcMachine {

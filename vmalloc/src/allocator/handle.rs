@@ -49,7 +49,7 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// - [`RegionError::Unknown`]: no region ever had this id.
     /// - [`RegionError::Gone`]: the region was freed.
-    /// - [`RegionError::Owned`]: another [`Region`] owns the region.
+    /// - [`RegionError::Owned`]: another [`Region`] or a collection owns the region.
     /// - [`RegionError::Changing`]: another thread resizes the region or changes its rights.
     ///
     /// # Context

@@ -149,7 +149,7 @@ impl Slots {
     /// # Errors
     ///
     /// `Unknown` if no region ever had the id; `Gone` if the region is freed or being freed;
-    /// `Owned` if a [`Region`](crate::Region) owns it; `Changing` if another thread resizes it or
+    /// `Owned` if a [`Region`](crate::Region) or a collection owns it; `Changing` if another thread resizes it or
     /// changes its rights.
     #[inline]
     pub(crate) fn step(&self, id: RegionId, from: Stage, to: Stage) -> Result<(), RegionError> {

@@ -6,7 +6,7 @@
 pub(crate) enum Stage {
     /// Not published: the slot is free, its area is in a pool, or its region is being built.
     Free = 0,
-    /// Busy. A [`Region`](crate::Region) owns the region and frees it when dropped.
+    /// Busy. A [`Region`](crate::Region) or a collection owns the region and frees it when dropped.
     Owned,
     /// Busy. Any code that has the id may free the region.
     Loose,

@@ -28,7 +28,7 @@ impl<M: Machine> Vmalloc<M> {
     ///
     /// - [`RegionError::Unknown`]: no region ever had this id.
     /// - [`RegionError::Gone`]: the region was freed before.
-    /// - [`RegionError::Owned`]: a [`Region`] owns the region.
+    /// - [`RegionError::Owned`]: a [`Region`] or a collection owns the region.
     /// - [`RegionError::Changing`]: another thread resizes the region or changes its rights.
     ///
     /// # Context
