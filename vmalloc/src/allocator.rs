@@ -35,6 +35,7 @@ mod setup;
 mod statistics;
 pub(crate) mod unmap;
 mod verbs;
+mod view;
 
 pub use check::{Audit, Violation};
 pub use faults::{FaultVerdict, Faults};

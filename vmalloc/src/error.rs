@@ -203,6 +203,7 @@ impl core::error::Error for ResizeError {}
 
 /// The reason why a run of frames cannot be memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunError {
     /// The run has frames that a run before it in the list has too.
     Overlap {
@@ -224,6 +225,39 @@ impl fmt::Display for RunError {
         }
     }
 }
+
+/// The reason why a region has no view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ViewError {
+    /// The region maps frames of the caller, which other code may write.
+    Mapped {
+        /// The id of the region.
+        id: RegionId,
+    },
+    /// The rights of the pages forbid the accesses of the view.
+    Protection {
+        /// The id of the region.
+        id: RegionId,
+    },
+    /// The contents may be undefined.
+    Uninitialized {
+        /// The id of the region.
+        id: RegionId,
+    },
+}
+
+impl fmt::Display for ViewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapped { id } => write!(f, "region {id} maps frames of its caller"),
+            Self::Protection { id } => write!(f, "the rights of region {id} forbid the access"),
+            Self::Uninitialized { id } => write!(f, "the contents of region {id} are undefined"),
+        }
+    }
+}
+
+impl core::error::Error for ViewError {}
 
 /// The reason why a window was not set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -108,6 +108,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Views
+//!
+//! On a machine whose window is mapped for the running code ([`Direct`]), [`Region::as_slice`] and
+//! [`Region::as_mut_slice`] return the requested bytes of a region as values of a type that is
+//! [`Pod`]. The contents must be initialized, as those of a zeroed region are. The bytes of other
+//! regions are filled first, through [`Region::as_uninit_slice`].
+//!
 //! # Lazy frees and the purge
 //!
 //! A free clears the entries and puts the region on a list of its CPU: its addresses and frames are
@@ -279,6 +286,7 @@ mod loom;
 mod machine;
 mod page;
 mod paging;
+mod pod;
 mod raw;
 mod region;
 mod request;
@@ -300,7 +308,8 @@ pub use allocator::{
 };
 pub use direct::Direct;
 pub use error::{
-    AllocateError, RegionError, RequestError, ResizeError, RunError, SetupError, VmallocError,
+    AllocateError, RegionError, RequestError, ResizeError, RunError, SetupError, ViewError,
+    VmallocError,
 };
 pub use frame::FrameRange;
 pub use id::{REGIONS_MAX, RegionId};
@@ -311,6 +320,7 @@ pub use machine::{
 };
 pub use page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 pub use paging::{Entry, Walk};
+pub use pod::Pod;
 pub use region::{RegionInfo, RegionState};
 pub use request::{Huge, Protection, Request, Resize, Resized};
 pub use stats::{Family, Metric, MetricKind, Row, Stats};

@@ -40,10 +40,12 @@ pub(super) fn allocate<'v, M: Machine>(
     let cpu = core.machine.current();
     let found = reuse_pooled(core, cpu, request);
     drop(guard);
-    match found {
-        Some(region) => Ok(region),
-        None => allocate_slow(core, cpu, request),
-    }
+    let mut region = match found {
+        Some(region) => region,
+        None => allocate_slow(core, cpu, request)?,
+    };
+    region.set_init(request.is_zeroed());
+    Ok(region)
 }
 
 /// Returns whether a request for `pages` pages may take a fast path.

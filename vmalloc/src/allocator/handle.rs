@@ -11,6 +11,7 @@ use crate::id::RegionId;
 use crate::machine::Machine;
 use crate::page::{PageCount, PageRange};
 use crate::region::RegionInfo;
+use crate::region::extent::Traits;
 use crate::region::stage::Stage;
 use crate::request::{Protection, Resize, Resized};
 
@@ -28,11 +29,35 @@ pub struct Region<'v, M: Machine> {
     core: &'v Core<M>,
     id: RegionId,
     range: PageRange,
+    /// Whether all requested bytes are known to be initialized, so that safe code may read them as
+    /// values.
+    is_init: bool,
 }
 
 impl<'v, M: Machine> Region<'v, M> {
     pub(super) fn new(core: &'v Core<M>, id: RegionId, range: PageRange) -> Self {
-        Self { core, id, range }
+        Self { core, id, range, is_init: false }
+    }
+
+    /// Records whether all requested bytes are initialized.
+    #[inline]
+    pub(super) fn set_init(&mut self, is_init: bool) {
+        self.is_init = is_init;
+    }
+
+    /// Returns whether all requested bytes are known to be initialized.
+    pub(super) fn is_init(&self) -> bool {
+        self.is_init
+    }
+
+    /// Returns the number of bytes that were requested.
+    pub(super) fn requested(&self) -> u64 {
+        self.core.slots().slot(self.id.slot()).requested()
+    }
+
+    /// Returns the properties of the pages.
+    pub(super) fn traits(&self) -> Traits {
+        self.core.slots().slot(self.id.slot()).traits()
     }
 
     /// Returns the window of the region.
@@ -58,7 +83,7 @@ impl<'v, M: Machine> Region<'v, M> {
     pub fn from_raw(vmalloc: &'v Vmalloc<M>, id: RegionId) -> Result<Self, RegionError> {
         let core = &vmalloc.core;
         core.slots().step(id, Stage::Loose, Stage::Owned)?;
-        Ok(Self { core, id, range: core.slots().slot(id.slot()).range() })
+        Ok(Self::new(core, id, core.slots().slot(id.slot()).range()))
     }
 
     /// Gives up ownership and returns the id. The region stays busy until [`Vmalloc::vfree`] frees
@@ -117,9 +142,9 @@ impl<'v, M: Machine> Region<'v, M> {
     ///
     /// O(count).
     pub fn zero(&mut self, first: PageCount, count: PageCount) {
-        let is_mapped = self.core.slots().slot(self.id.slot()).traits().mapped;
-        assert!(!is_mapped, "region {} maps frames of its caller", self.id);
+        assert!(!self.traits().mapped, "region {} maps frames of its caller", self.id);
         lookup::zero_pages(self.core, PageRange::within(self.range, first, count));
+        self.is_init |= count == self.range.count();
     }
 
     /// Reads the pages of the region from its slot again, after a resize.
@@ -171,8 +196,11 @@ impl<M: Machine> Region<'_, M> {
     ///
     /// As [`Vmalloc::resize`].
     pub fn resize(&mut self, target: &Resize) -> Result<Resized, ResizeError> {
+        let requested = self.requested();
+        let added_are_zeros = target.zeroed.unwrap_or(self.traits().zeroed);
         let how = resize::resize(self.core, self.id(), Stage::Owned, target)?;
         self.refresh();
+        self.is_init &= added_are_zeros || self.requested() <= requested;
         Ok(how)
     }
 }

@@ -153,7 +153,7 @@ fn a_shrink_without_a_slot_keeps_the_block() {
     let allocator = InWindow(&vm);
     let (old, new) = (layout(8 * 4_096, 8), layout(100, 8));
     let block = allocator.allocate(old).unwrap();
-    vm.inject(Reservation::Region, 1);
+    vm.modes().inject(Reservation::Region, 1);
     // SAFETY: the block was allocated with this layout.
     let kept = unsafe { allocator.shrink(block.cast(), old, new) }.unwrap();
     assert_eq!(kept, block);
