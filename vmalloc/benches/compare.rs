@@ -1,9 +1,9 @@
 //! Measures the crate beside its peers and prints one Markdown table.
 //!
 //! ```text
-//! cargo bench -p vmalloc                          everything, in a minute or two
-//! cargo bench -p vmalloc -- --quick               less of everything
-//! cargo bench -p vmalloc -- "areas of 1..="       rows whose name holds these words
+//! cargo bench -p vmalloc --all-features                       everything, in a minute or two
+//! cargo bench -p vmalloc --all-features -- --quick            less of everything
+//! cargo bench -p vmalloc --all-features -- "areas of 1..="    rows whose name holds these words
 //! ```
 //!
 //! Rounds of the crate and of its peers alternate in one process, so that noise hits all of them,

@@ -6,11 +6,12 @@
 //! simulated machine of the crate:
 //!
 //! ```text
-//! cargo run -p vmalloc --example kernel
+//! cargo run -p vmalloc --features sim --example kernel
 //! ```
 //!
 //! `PORTING.md` explains this file.
 #![expect(unsafe_code, reason = "the seam's traits are promises about hardware")]
+#![allow(named_asm_labels, reason = "rustc 1.88 refuses global labels in naked functions")]
 
 use core::arch::x86_64::_rdtsc;
 use core::arch::{asm, naked_asm};

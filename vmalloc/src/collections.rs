@@ -64,8 +64,8 @@ fn is_resizable(old: Layout, new: Layout) -> bool {
 impl<M: Direct> InWindow<'_, M> {
     fn take(self, layout: Layout, zeroed: bool) -> Result<NonNull<[u8]>, AllocError> {
         if layout.size() == 0 {
-            let dangling =
-                NonNull::without_provenance(layout.align().try_into().map_err(|_| AllocError)?);
+            let dangling = NonNull::new(core::ptr::without_provenance_mut(layout.align()));
+            let dangling = dangling.expect("an alignment is not 0");
             return Ok(NonNull::slice_from_raw_parts(dangling, 0));
         }
         let request = Request::try_new(layout.size() as u64)

@@ -269,6 +269,9 @@
 #[cfg(feature = "sim")]
 extern crate std;
 
+#[cfg(all(test, not(all(feature = "sim", feature = "allocator-api2"))))]
+compile_error!("the tests need the features of the crate: cargo test --all-features");
+
 mod allocator;
 mod area;
 #[cfg(feature = "bench")]
@@ -301,6 +304,10 @@ mod tlb;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The crate whose address types the interface uses. A kernel that uses this name needs no matching
+/// version of its own.
+pub use x86_64;
 
 pub use allocator::{
     Audit, Config, Cursor, FaultSite, FaultVerdict, Faults, FlushTicket, Modes, Purged, Region,

@@ -1,8 +1,8 @@
 //! Model checks of the structures that several CPUs share: every order of accesses that the memory
 //! model allows is tried.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p vmalloc --lib --release loom`. The other tests of
-//! the crate do not work in that build.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p vmalloc --all-features --lib --release loom`. The
+//! other tests of the crate do not work in that build.
 //!
 //! The models run the code of the crate on the simulated hardware in [`world`]. Pools, magazines,
 //! the free tree and the buddy allocator are not modelled, because they are accessed only under

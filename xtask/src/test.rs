@@ -14,6 +14,7 @@ mod language;
 mod layers;
 mod libtest;
 mod lints;
+mod package;
 mod pattern;
 mod programs;
 mod reports;
@@ -95,6 +96,7 @@ pub(crate) fn run_layer(bed: &TestBed<'_>, layer: LayerName, filter: &str, all: 
         LayerName::Clients => tcp::libraries::run(bed, filter),
         LayerName::Boots => tcp::boots::run(bed),
         LayerName::Browser => tcp::browser::run(bed),
+        LayerName::Package => package::run(workspace),
     };
     let tally = result.unwrap_or_else(|error| Tally::failure(format!("{error:#}")));
     if tally.is_empty() { Tally::failure("no test ran".to_owned()) } else { tally }
@@ -107,7 +109,7 @@ pub(crate) fn prepare_layer(
     filter: &str,
 ) -> anyhow::Result<()> {
     match layer {
-        LayerName::Lints => Ok(()),
+        LayerName::Lints | LayerName::Package => Ok(()),
         LayerName::Unit | LayerName::Model | LayerName::Loom | LayerName::Loopback => {
             suites::compile(bed.workspace, layer, filter)
         }
@@ -152,6 +154,7 @@ fn boots_image(layer: &LayerName) -> bool {
             | LayerName::Model
             | LayerName::Loom
             | LayerName::Loopback
+            | LayerName::Package
     )
 }
 
@@ -164,6 +167,7 @@ fn is_short(layer: &LayerName) -> bool {
             | LayerName::Clients
             | LayerName::Boots
             | LayerName::Browser
+            | LayerName::Package
     )
 }
 
@@ -191,6 +195,7 @@ fn about(layer: LayerName) -> &'static str {
         LayerName::Clients => "client libraries from their registries; some minutes",
         LayerName::Boots => "50 boots in a row; about a minute",
         LayerName::Browser => "the page in a browser; some seconds",
+        LayerName::Package => "the packaged library and its tests; about two minutes",
     }
 }
 
@@ -211,7 +216,7 @@ mod tests {
     fn a_runtime_selects_the_layers_that_boot_an_image() {
         let short = "lints unit model loom loopback image tcp hermit";
         assert_eq!(chosen("").unwrap(), short);
-        let all = format!("{short} wire differential clients boots browser");
+        let all = format!("{short} wire differential clients boots browser package");
         assert_eq!(chosen("--all").unwrap(), all);
         assert_eq!(chosen("--runtime hermit").unwrap(), "image tcp");
         let all = "image tcp wire differential clients boots browser";

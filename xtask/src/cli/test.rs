@@ -9,13 +9,13 @@ use crate::runtime::Runtime;
 /// Options of `test`.
 #[derive(Args, Debug)]
 pub(crate) struct TestOptions {
-    /// The layers to run. By default all of them, but `wire`, `differential`, `clients`, `boots` and
-    /// `browser` only with --all.
+    /// The layers to run. By default all of them, but `wire`, `differential`, `clients`, `boots`,
+    /// `browser` and `package` only with --all.
     #[arg(value_enum)]
     pub(crate) layers: Vec<LayerName>,
     /// Runs the longer tests too: the image's own tests on 4 CPUs, on Hermit the layers `image` and `tcp`
     /// on one CPU and on two and a load, the replies of Debian's Redis compared with the image's, client
-    /// libraries, 50 boots in a row, and the page in a browser.
+    /// libraries, 50 boots in a row, the page in a browser, and the packaged library.
     #[arg(long)]
     pub(crate) all: bool,
     /// Runs only the tests whose name contains this, in the lints, unit, model (FILE::PART), loom,
@@ -80,6 +80,8 @@ pub(crate) enum LayerName {
     Boots,
     /// The page in Chromium.
     Browser,
+    /// The packaged library, outside of the workspace.
+    Package,
 }
 
 /// Options of `selftest`.

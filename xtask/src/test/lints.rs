@@ -110,6 +110,9 @@ impl Rigor {
     }
 }
 
+/// Selects all features of the library.
+const LIBRARY: [&str; 2] = ["--features", "vmalloc/allocator-api2,vmalloc/bench,vmalloc/sim"];
+
 fn format(workspace: &Workspace) -> Command {
     let mut command = toolchain::host_cargo(workspace, "fmt");
     command.args(["--all", "--check"]);
@@ -118,14 +121,15 @@ fn format(workspace: &Workspace) -> Command {
 
 fn host_clippy(workspace: &Workspace, rigor: Rigor) -> Command {
     let mut command = toolchain::host_cargo(workspace, "clippy");
-    command.args(["--workspace", "--all-targets"]);
+    // Without its features the tests and the benchmark of the library would be left out.
+    command.args(["--workspace", "--all-targets"]).args(LIBRARY);
     rigor.clippy(&mut command);
     command
 }
 
 fn host_doc(workspace: &Workspace, rigor: Rigor) -> Command {
     let mut command = toolchain::host_cargo(workspace, "doc");
-    command.args(["--workspace", "--no-deps"]);
+    command.args(["--workspace", "--no-deps"]).args(LIBRARY);
     rigor.rustdoc(&mut command);
     command
 }

@@ -12,11 +12,12 @@ use crate::{process, toolchain};
 
 /// The arguments of each run of `cargo test`.
 const UNIT: &[&[&str]] = &[
-    &["-p", "runtime-config", "-p", "vmalloc", "-p", "xtask", "--lib", "--bins"],
+    &["-p", "runtime-config", "-p", "vmalloc", "-p", "xtask", "--lib", "--bins", "--all-features"],
     &["-p", "app", "--lib"],
-    &["-p", "runtime-config", "-p", "vmalloc", "-p", "app", "--doc"],
+    &["-p", "runtime-config", "-p", "vmalloc", "--doc", "--all-features"],
+    &["-p", "app", "--doc"],
 ];
-const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--test", "*"]];
+const MODEL: &[&[&str]] = &[&["-p", "vmalloc", "--all-features", "--test", "*"]];
 const LOOPBACK: &[&[&str]] = &[&["-p", "app", "--test", "*"]];
 
 /// Runs the unit and documentation tests whose names contain `filter`.
@@ -28,7 +29,9 @@ pub(super) fn unit(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally>
 /// them.
 pub(super) fn model(workspace: &Workspace, filter: &str) -> anyhow::Result<Tally> {
     match filter.split_once("::") {
-        Some((file, part)) => run_once(workspace, &["-p", "vmalloc", "--test", file], part),
+        Some((file, part)) => {
+            run_once(workspace, &["-p", "vmalloc", "--all-features", "--test", file], part)
+        }
         None => run(workspace, MODEL, filter),
     }
 }
@@ -51,7 +54,9 @@ pub(super) fn compile(workspace: &Workspace, layer: LayerName, filter: &str) -> 
         process::succeed(loom_test(workspace).arg("--no-run"))?;
         return Ok(());
     }
-    let file = filter.split_once("::").map(|(file, _)| ["-p", "vmalloc", "--test", file]);
+    let file = filter
+        .split_once("::")
+        .map(|(file, _)| ["-p", "vmalloc", "--all-features", "--test", file]);
     let one = file.as_ref().map(|arguments| [&arguments[..]]);
     let runs: &[&[&str]] = match layer {
         LayerName::Model if one.is_some() => one.as_ref().map_or(MODEL, |one| one),
@@ -95,7 +100,8 @@ fn tally_of(command: &mut Command) -> anyhow::Result<Tally> {
 }
 
 fn loom_test(workspace: &Workspace) -> Command {
-    let mut command = cargo_test(workspace, &["-p", "vmalloc", "--lib", "--release"]);
+    let mut command =
+        cargo_test(workspace, &["-p", "vmalloc", "--lib", "--release", "--all-features"]);
     command.env("RUSTFLAGS", "--cfg loom");
     command.env("CARGO_TARGET_DIR", workspace.path("target/loom"));
     command
