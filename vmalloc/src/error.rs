@@ -8,6 +8,7 @@ use crate::request::Protection;
 
 /// The reason why a [`Request`](crate::Request) is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestError {
     /// The size is 0.
     ZeroSize,
@@ -49,6 +50,7 @@ impl fmt::Display for RequestError {
 
 /// The reason why a region was not allocated. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AllocateError {
     /// The size exceeds all memory that the request may have, so it can never be served: all
     /// memory without the reserve, the memory of the only NUMA node that the request accepts, or
@@ -111,6 +113,7 @@ impl fmt::Display for AllocateError {
 
 /// The reason why a region was not found, freed, resized or protected. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RegionError {
     /// No region ever had this id.
     Unknown {
@@ -168,6 +171,7 @@ impl fmt::Display for RegionError {
 
 /// The reason why a region was not resized. The region is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResizeError {
     /// The size is invalid.
     Request(RequestError),
@@ -261,6 +265,7 @@ impl core::error::Error for ViewError {}
 
 /// The reason why a window was not set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SetupError {
     /// The window is empty, not in the higher half, or not canonical.
     Window {
@@ -339,6 +344,7 @@ impl fmt::Display for SetupError {
 
 /// The reason why a method that takes a size instead of a request failed. The state is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum VmallocError {
     /// The size is invalid.
     Request(RequestError),

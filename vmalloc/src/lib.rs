@@ -246,6 +246,30 @@
 //! | `remap_vmalloc_range` | missing: there are no user mappings |
 //! | `ioremap` | [`Vmalloc::vmap`] by frames, which need not be RAM; the entries set no memory type |
 //!
+//! # Functions of other kernels and crates
+//!
+//! `memory` of Theseus, `ostd` 0.17 of Asterinas, and `aarch64-paging` 0.12:
+//!
+//! | there | here |
+//! |---|---|
+//! | Theseus `create_mapping`, `MappedPages` | [`Vmalloc::vmalloc`], [`Region`] |
+//! | Theseus `MappedPages::as_slice`, `as_slice_mut` | [`Region::as_slice`], [`Region::as_mut_slice`]: initialized contents only |
+//! | Theseus `MappedPages::remap` | [`Region::protect`] |
+//! | Theseus `MappedPages::unmap_into_parts` | for frames of the caller: [`Vmalloc::vunmap`] |
+//! | Theseus `MappedPages::split`, `merge` | missing |
+//! | Theseus `Mapper::map_allocated_pages_to` | [`Vmalloc::vmap`] |
+//! | Theseus `Mapper::translate`, `dump_pte` | [`Vmalloc::translate`], [`Vmalloc::walk`] |
+//! | Theseus `set_broadcast_tlb_shootdown_cb` | [`TlbControl::interrupt`] and [`Vmalloc::acknowledge`] |
+//! | `ostd` `KVirtArea::map_frames`, `map_untracked_frames` | [`Vmalloc::vmap`]; a part of an area cannot stay unmapped |
+//! | `ostd` `KVirtArea::query` | [`Vmalloc::walk`] |
+//! | `ostd` `PageProperty` | [`Protection`]; there is no cache policy |
+//! | `ostd` `VMALLOC_VADDR_RANGE` | [`Config::window`] |
+//! | `aarch64-paging` `Mapping::map_range` | [`Vmalloc::vmap`], which takes the addresses too |
+//! | `aarch64-paging` `Mapping::modify_range` | [`Region::protect`] |
+//! | `aarch64-paging` `Mapping::walk_range` | [`Vmalloc::entries`] |
+//! | `aarch64-paging` `Translation` | [`PhysicalMemory`] for `physical_to_virtual`; tables are frames of the window |
+//! | `aarch64-paging` `Mapping::activate` | missing: the window is linked in [`Machine::root`] |
+//!
 //! # Features
 //!
 //! - No default features: `no_std`, without an allocator.
@@ -253,6 +277,12 @@
 //! - `allocator-api2`: the module `collections`, an allocator for collections that live in the
 //!   window. It implements the trait of `allocator-api2` 0.2, which `hashbrown` takes.
 //! - `bench`: internals for the crate's own benchmark. Not for other users.
+//!
+//! # Versions
+//!
+//! The compiler is Rust 1.88 or later. The interface uses types of the crate [`x86_64`]. Errors,
+//! [`Stats`] and descriptions such as [`RegionInfo`] may get more variants and fields; [`Config`] is
+//! made with `..Config::new(window, memory)` for the same reason.
 //!
 //! # Limits
 //!

@@ -16,7 +16,9 @@ fn snapshot(vm: &Vmalloc<SimMachine>) -> Stats {
     let audit = vm.check();
     let violations: Vec<_> = audit.violations().collect();
     assert!(audit.is_sound(), "{violations:?}");
-    Stats { allocations_failed: 0, ..vm.stats() }
+    let mut stats = vm.stats();
+    stats.allocations_failed = 0;
+    stats
 }
 
 /// Makes the n-th reservation fail for n = 1, 2, … until the request succeeds, and returns that n.

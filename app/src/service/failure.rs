@@ -253,6 +253,8 @@ fn allocate(f: &mut fmt::Formatter<'_>, error: &AllocateError, size: &Word) -> f
         AllocateError::WouldWait { pages_lazy } => {
             write!(f, "NOMEM {pages_lazy} pages need a flush")
         }
+        // The library may have further errors in a later version.
+        _ => write!(f, "NOMEM {error}"),
     }
 }
 
@@ -277,6 +279,8 @@ impl From<ResizeError> for Failure {
             }
             ResizeError::MustMove { requested } => Self::MustMove(requested),
             ResizeError::Mapped { id } => Self::Mapped(id),
+            // The library may have further errors in a later version.
+            _ => Self::Plain("ERR the region was not resized"),
         }
     }
 }
@@ -285,11 +289,7 @@ impl From<RegionError> for Failure {
     fn from(error: RegionError) -> Self {
         match error {
             RegionError::Changing { id } => Self::Changing(id),
-            RegionError::Unknown { .. }
-            | RegionError::Gone { .. }
-            | RegionError::Owned { .. }
-            | RegionError::NotPromised { .. }
-            | RegionError::NotRegionStart { .. } => Self::NoRegion(error),
+            _ => Self::NoRegion(error),
         }
     }
 }

@@ -26,6 +26,7 @@ pub enum SiteKind {
 /// The use of an address at one moment. It may change right after, because other CPUs allocate and
 /// free.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct FaultSite {
     /// The use of the address.
     pub kind: SiteKind,

@@ -26,6 +26,7 @@ use crate::tlb::{FlushKind, FlushReason, Flushed, Plan, ShootdownGuard};
 
 /// The result of a purge. All counts are 0 if a CPU did not acknowledge the flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Purged {
     /// The number of areas that were released.
     pub areas: u64,

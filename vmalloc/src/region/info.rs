@@ -15,6 +15,7 @@ pub enum RegionState {
 
 /// The description of a region at one moment.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct RegionInfo {
     /// The id of the region.
     pub id: RegionId,

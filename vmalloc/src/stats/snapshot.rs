@@ -7,6 +7,7 @@ use crate::tlb::FlushReason;
 /// The values of all counters. Each value is exact, but the values are consistent with each other
 /// only if no CPU allocated or freed while they were read.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// Regions allocated since set-up.
     pub allocations: u64,

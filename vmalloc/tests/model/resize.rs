@@ -78,7 +78,6 @@ impl World<'_> {
     ) {
         let held = &self.held[&start];
         match error {
-            ResizeError::Region(error) => panic!("{error}"),
             ResizeError::Mapped { id } => assert!(id == held.id && held.run.is_some()),
             ResizeError::MustMove { requested } => {
                 assert!(way.in_place && requested == PageCount::from_pages(size.pages).unwrap());
@@ -99,7 +98,7 @@ impl World<'_> {
                 self.assert_deserved(error, &need);
             }
             ResizeError::Allocate(_) => {}
-            ResizeError::Request(error) => panic!("{error}"),
+            _ => panic!("{error}"),
         }
     }
 

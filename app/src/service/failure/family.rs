@@ -28,13 +28,7 @@ impl Failure {
     fn in_words_of_redis(self) -> Self {
         match self {
             Self::Allocate(AllocateError::TooBig { .. }, _) | Self::Request(_) => TOO_LARGE,
-            Self::Allocate(
-                AllocateError::FramesExhausted { .. }
-                | AllocateError::WindowExhausted { .. }
-                | AllocateError::RegionsExhausted { .. }
-                | AllocateError::WouldWait { .. },
-                _,
-            )
+            Self::Allocate(..)
             | Self::MustMove(_)
             | Self::Quota(..)
             | Self::OverQuota { .. }
