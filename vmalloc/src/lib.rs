@@ -335,6 +335,11 @@ mod tlb;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The attempts of SOUNDNESS.md, which must not compile.
+#[cfg(doctest)]
+#[doc = include_str!("../SOUNDNESS.md")]
+struct Soundness;
+
 /// The crate whose address types the interface uses. A kernel that uses this name needs no matching
 /// version of its own.
 pub use x86_64;

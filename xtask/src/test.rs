@@ -18,6 +18,7 @@ mod package;
 mod pattern;
 mod programs;
 mod reports;
+mod soundness;
 mod suites;
 pub(crate) mod tally;
 mod tcp;

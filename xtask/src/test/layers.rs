@@ -13,7 +13,7 @@ mod resolve;
 mod scan;
 mod syntax;
 mod table;
-mod test_only;
+pub(super) mod test_only;
 #[cfg(test)]
 mod tests;
 mod tree;

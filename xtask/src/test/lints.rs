@@ -8,6 +8,7 @@ use super::documents;
 use super::invariants;
 use super::language;
 use super::layers;
+use super::soundness;
 use super::tally::{Skip, Tally};
 use crate::process;
 use crate::runtime::Runtime;
@@ -28,6 +29,7 @@ pub(super) fn run(
     lints.run("language", || language::check(workspace));
     lints.run("invariants", || invariants::check(workspace));
     lints.run("documents", || documents::check(workspace));
+    lints.run("soundness", || soundness::check(workspace));
     lints.run("rustfmt", || with("rustfmt", &mut format(workspace)));
     lints.run("clippy host", || with("clippy-driver", &mut host_clippy(workspace, host)));
     lints.run("rustdoc host", || run_one(&mut host_doc(workspace, host)));

@@ -7,7 +7,7 @@ use syn::punctuated::Punctuated;
 use syn::{Meta, Token};
 
 /// Returns whether an item has an attribute `cfg` that is false in every build without tests.
-pub(super) fn is_test_only(item: &impl ToTokens) -> bool {
+pub(in crate::test) fn is_test_only(item: &impl ToTokens) -> bool {
     let mut tokens = item.to_token_stream().into_iter();
     while let Some(TokenTree::Punct(punct)) = tokens.next() {
         if punct.as_char() != '#' {
