@@ -4,7 +4,6 @@ use core::fmt;
 
 use crate::id::RegionId;
 use crate::page::PageCount;
-use crate::request::Protection;
 
 /// The reason why a [`Request`](crate::Request) is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +139,6 @@ pub enum RegionError {
     NotPromised {
         /// The id as given.
         id: RegionId,
-        /// The rights that the caller of `vmap` has named.
-        promised: Protection,
     },
     /// The address is not the first byte of a region.
     NotRegionStart {
@@ -159,9 +156,7 @@ impl fmt::Display for RegionError {
             Self::Gone { id } => write!(f, "region {id} is gone"),
             Self::Owned { id } => write!(f, "region {id} has an owner"),
             Self::Changing { id } => write!(f, "region {id} is being changed"),
-            Self::NotPromised { id, promised } => {
-                write!(f, "region {id} maps frames for {promised:?} only")
-            }
+            Self::NotPromised { id } => write!(f, "region {id} maps frames for fewer rights"),
             Self::NotRegionStart { address, region_start } => {
                 write!(f, "{address:#x} is not a region's start, nearest is {region_start:#x}")
             }

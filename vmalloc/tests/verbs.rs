@@ -108,7 +108,7 @@ fn a_map_has_no_rights_that_its_caller_has_not_promised() {
                 assert_eq!((result, region.info().protection), (Ok(()), rights));
             } else {
                 let id = region.id();
-                assert_eq!(result, Err(RegionError::NotPromised { id, promised }));
+                assert_eq!(result, Err(RegionError::NotPromised { id }));
                 assert_eq!(region.info().protection, before);
             }
         }

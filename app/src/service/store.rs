@@ -37,6 +37,7 @@ use ledger::{Ledger, State};
 use names::Names;
 use watches::Watches;
 
+pub(super) use access::{is_accessible, walk};
 pub(super) use clock::{Lease, TurnClock};
 pub(super) use publication::{KeptName, Publication};
 pub(super) use quotas::Quotas;

@@ -1,4 +1,5 @@
 //! Classifies page faults in the window.
+#![expect(unsafe_code, reason = "walks tables that may belong to other code")]
 
 use x86_64::VirtAddr;
 
@@ -83,6 +84,26 @@ impl<'v, M: Machine> Faults<'v, M> {
             Counters::add(&self.core.counters.faults_spurious, 1);
         }
         is_over
+    }
+
+    /// Walks the page tables as [`Vmalloc::walk`](crate::Vmalloc::walk) does, also for an address
+    /// outside the window, for reports of any fault.
+    ///
+    /// # Safety
+    ///
+    /// If the address lies outside the window: during the call no table that the walk reads is
+    /// freed, and [`PhysicalMemory::pointer`](crate::PhysicalMemory::pointer) accepts each of them.
+    ///
+    /// # Context
+    ///
+    /// Takes no lock and does not allocate: safe in fault handlers.
+    ///
+    /// # Complexity
+    ///
+    /// O(1).
+    #[must_use]
+    pub unsafe fn walk_unchecked(&self, address: VirtAddr) -> Walk {
+        lookup::walk_unchecked(self.core, address)
     }
 
     /// Counts a fault from which the fault handler of the kernel has recovered: see

@@ -18,8 +18,8 @@ use crate::request::{Protection, Resize, Resized};
 /// The owner of a region. Dropping this value frees the region.
 ///
 /// Holding this value proves that the region is busy: other code cannot free an owned region by its
-/// id. Methods that change the contents, the rights or the size take `&mut self`, so code that lends
-/// out `&Region` alone can rely on all three.
+/// id. Methods that change the contents, the rights or the size take `&mut self`, so code that
+/// gives other code only `&Region` can rely on all three.
 ///
 /// # Context
 ///

@@ -25,7 +25,7 @@ pub(super) fn protect<M: Machine>(
     if traits.mapped && !traits.promised.includes(protection) {
         let is_back = record.step(id.generation(), stage.changing(), stage);
         assert!(is_back, "region {id} changed its stage before its rights were changed");
-        return Err(RegionError::NotPromised { id, promised: traits.promised });
+        return Err(RegionError::NotPromised { id });
     }
     if protection != traits.protection {
         let rights = Entry::rights(protection);

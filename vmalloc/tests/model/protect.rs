@@ -26,7 +26,7 @@ impl World<'_> {
             let includes = |kind| allowed(promised).contains(&(kind, true));
             let more = allowed(protection).into_iter().any(|(kind, may)| may && !includes(kind));
             if more {
-                assert_eq!(result, Err(RegionError::NotPromised { id, promised }));
+                assert_eq!(result, Err(RegionError::NotPromised { id }));
                 return;
             }
         }

@@ -7,6 +7,7 @@ use crate::resp::Reply;
 use crate::service::call::Call;
 use crate::service::failure::Failure;
 use crate::service::parse::address;
+use crate::service::store;
 
 /// Minimum length of a row of `VPTE` in bytes: an address and three digits in a bulk string.
 const ROW_BYTES_MIN: u64 = 31;
@@ -54,7 +55,7 @@ pub(in crate::service) fn vpte<M: Access>(call: &mut Call<'_, '_, M>) -> Result<
 /// Serves `VWALK address`: replies with a row `level pa flags` for each of the four levels.
 pub(in crate::service) fn vwalk<M: Access>(call: &mut Call<'_, '_, M>) -> Result<(), Failure> {
     let address = address::parse(call.argument(1))?;
-    let walk = call.parts.store.walk(address);
+    let walk = store::walk(call.parts.store.vm, address);
     call.reply.array(walk.entries.len());
     for (level, entry) in (1..=walk.entries.len()).rev().zip(walk.entries) {
         let frame = entry.map(|entry| entry.frame().start_address());

@@ -9,7 +9,7 @@ use x86_64::structures::paging::PageTableFlags;
 use crate::service::call::Call;
 use crate::service::failure::{Failure, Word};
 use crate::service::parse::address;
-use crate::service::store::Store;
+use crate::service::store::{self, Store};
 
 /// Serves `VPROBE address r|w|x`: replies with `ok`, or with `fault`, the kind of the fault and its
 /// region.
@@ -26,12 +26,12 @@ pub(in crate::service) fn vprobe<M: Access>(call: &mut Call<'_, '_, M>) -> Resul
     };
     let vm = call.parts.store.vm;
     let allowed = if kind == AccessKind::Execute || !vm.window().holds(address) {
-        permits(&call.parts.store.walk(address), kind)
+        permits(&store::walk(vm, address), kind)
     } else {
         // The reply must describe the present page-table entries, so stale entries in the TLB of
         // this CPU are flushed first.
         vm.machine().flush_page(Page::containing_address(address));
-        call.parts.store.is_accessible(address, kind)
+        store::is_accessible(vm, address, kind)
     };
     if allowed {
         call.reply.bulk(b"ok");

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "accesses by address")]
 
-use vmalloc::{Access, AccessKind, Fault, PageCount, Region, RegionId, RegionInfo, Walk};
+use vmalloc::{Access, AccessKind, Fault, PageCount, Region, RegionId, RegionInfo, Vmalloc, Walk};
 use x86_64::VirtAddr;
 
 use super::Store;
@@ -47,18 +47,6 @@ impl<M: Access> Store<M> {
         // SAFETY: the bytes are memory of the window or not mapped. The image writes to its own regions on
         // this CPU only, and to those of clients by this trait.
         unsafe { self.vm.machine().read(start, bytes) }
-    }
-
-    /// Tests one access to an address of the window. The byte keeps its value.
-    pub(in crate::service) fn is_accessible(&self, address: VirtAddr, kind: AccessKind) -> bool {
-        // SAFETY: as in `read_at`. No page of the window is a register of a device.
-        unsafe { self.vm.machine().probe(address, kind) }.is_ok()
-    }
-
-    /// Walks the page tables for any address, also outside the window.
-    pub(in crate::service) fn walk(&self, address: VirtAddr) -> Walk {
-        // SAFETY: the page tables outside the window are complete after boot, and none of them is freed.
-        unsafe { self.vm.walk_unchecked(address) }
     }
 
     /// Fills bytes of a region with one value. The caller must have checked the range.
@@ -113,4 +101,20 @@ fn refused<M: Access>(
     access: &'static str,
 ) -> Failure {
     Failure::Fault { place: store.name_of(info.id), offset, access }
+}
+
+/// Tests one access to an address of the window. The byte keeps its value.
+pub(in crate::service) fn is_accessible<M: Access>(
+    vm: &Vmalloc<M>,
+    address: VirtAddr,
+    kind: AccessKind,
+) -> bool {
+    // SAFETY: the byte is memory of the window or not mapped. No page of the window is a register of a device.
+    unsafe { vm.machine().probe(address, kind) }.is_ok()
+}
+
+/// Walks the page tables for any address, also outside the window.
+pub(in crate::service) fn walk<M: Access>(vm: &Vmalloc<M>, address: VirtAddr) -> Walk {
+    // SAFETY: the page tables outside the window are complete after boot, and none of them is freed.
+    unsafe { vm.faults().walk_unchecked(address) }
 }

@@ -1,5 +1,4 @@
 //! Methods that report regions, addresses and counters, and the audit.
-#![expect(unsafe_code, reason = "walks tables that may belong to other code")]
 
 use core::fmt;
 
@@ -90,7 +89,8 @@ impl<M: Machine> Vmalloc<M> {
     }
 
     /// Walks the page tables and returns every entry that the translation of `address` reads.
-    /// Outside the window the walk has no entries: see [`walk_unchecked`](Self::walk_unchecked).
+    /// Outside the window the walk has no entries: see
+    /// [`Faults::walk_unchecked`](crate::Faults::walk_unchecked).
     ///
     /// # Context
     ///
@@ -102,25 +102,6 @@ impl<M: Machine> Vmalloc<M> {
     #[must_use]
     pub fn walk(&self, address: VirtAddr) -> Walk {
         lookup::walk(&self.core, address)
-    }
-
-    /// Walks the page tables as [`walk`](Self::walk) does, also for an address outside the window.
-    ///
-    /// # Safety
-    ///
-    /// If the address lies outside the window: during the call no table that the walk reads is
-    /// freed, and [`PhysicalMemory::pointer`](crate::PhysicalMemory::pointer) accepts each of them.
-    ///
-    /// # Context
-    ///
-    /// As for [`walk`](Self::walk).
-    ///
-    /// # Complexity
-    ///
-    /// O(1).
-    #[must_use]
-    pub unsafe fn walk_unchecked(&self, address: VirtAddr) -> Walk {
-        lookup::walk_unchecked(&self.core, address)
     }
 
     /// Translates an address of the window by the page tables. Returns `None` if no page is present,
