@@ -71,13 +71,12 @@ impl<M: Machine> Pages<M> {
     pub fn new(vmalloc: Vmalloc<M>, pages: PageCount) -> Self {
         let id = vmalloc.vmalloc(pages.bytes()).expect("the window is new").into_raw();
         let range = vmalloc.info(id).expect("it was not freed").range;
-        let frames = Self::take_out(&vmalloc, range, id.slot());
+        let frames = Self::take_out(&vmalloc, range);
         Self { vmalloc, range, slot: id.slot(), frames }
     }
 
-    fn take_out(vmalloc: &Vmalloc<M>, range: PageRange, slot: u32) -> FrameChain {
-        let noted = vmalloc.core.slots().slot(slot).leaf();
-        unmap::clear(&vmalloc.core, range, false, noted).release_unflushed()
+    fn take_out(vmalloc: &Vmalloc<M>, range: PageRange) -> FrameChain {
+        unmap::clear(&vmalloc.core, range, false).release_unflushed()
     }
 
     /// Stores an entry for each page.
@@ -99,6 +98,6 @@ impl<M: Machine> Pages<M> {
     ///
     /// If the pages are not mapped.
     pub fn unmap(&mut self) {
-        self.frames = Self::take_out(&self.vmalloc, self.range, self.slot);
+        self.frames = Self::take_out(&self.vmalloc, self.range);
     }
 }

@@ -16,6 +16,6 @@ pub(crate) mod supply;
 mod tests;
 
 pub(crate) use chain::{FrameChain, LazyFrames, along};
-pub(crate) use meta::{FrameIndex, FrameState, Owners};
+pub(crate) use meta::{FrameIndex, FrameState};
 pub use range::FrameRange;
 pub(crate) use supply::{FrameRequest, Frames, Shortage};

@@ -16,13 +16,16 @@
 //! 3. `reclaim.rs` lowers the counts. Some of the tables whose count reaches 0 are cached. The
 //!    other ones are unlinked, and freed after the next shootdown that also waits for halted CPUs.
 //!
+//! The frame, the count and the owners of a leaf table are in a record that belongs to the place of
+//! the table, 2 MiB of the window: `record.rs`, found through `records.rs`.
+//!
 //! All pages of a leaf table belong to one region, or the table has an index beside it. For each
 //! page the index names the slot of the region that the page was mapped for last; an index entry is
-//! never cleared. So the region of an address is found by one walk without a lock. The slot found
+//! never cleared. So the region of an address is found by its record, without a lock. The slot found
 //! may be stale: a caller must check that the range of the slot contains the address.
 //!
-//! A walk without the lock reads only frames that are tables, or were tables until the last
-//! shootdown: a CPU acknowledges no shootdown during a walk.
+//! A look-up without the lock reads only frames that are tables, indexes or records, or were until
+//! the last shootdown: a CPU acknowledges no shootdown during a look-up.
 //!
 //! Level-2 entries may be leaves of 2 MiB: `large.rs`.
 //!
@@ -34,8 +37,11 @@ pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod leaf;
 pub(crate) mod lookup;
+mod make;
 pub(crate) mod pin;
 pub(crate) mod reclaim;
+pub(crate) mod record;
+pub(crate) mod records;
 pub(crate) mod relocate;
 pub(crate) mod span;
 pub(crate) mod tables;

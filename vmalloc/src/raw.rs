@@ -161,6 +161,17 @@ pub(crate) fn numbers<P: PhysicalMemory>(memory: &P, frame: Frame) -> &[AtomicU3
     unsafe { memory.pointer(frame).cast::<[AtomicU32; WORDS]>().as_ref() }
 }
 
+/// Returns the first `N` records in a frame that the crate uses for records. Every frame contained
+/// zeros when it was taken for them.
+pub(crate) fn records<T: Zeroable + Sync, const N: usize, P: PhysicalMemory>(
+    memory: &P,
+    frame: Frame,
+) -> &[T; N] {
+    assert!(N * size_of::<T>() <= FRAME_BYTES, "the records exceed a frame");
+    // SAFETY: as in `words`; the records fit into the frame, and zeros are valid records.
+    unsafe { memory.pointer(frame).cast::<[T; N]>().as_ref() }
+}
+
 /// Copies the contents of a frame that the caller may read to a frame that the crate has taken.
 pub(crate) fn copy<P: PhysicalMemory>(memory: &P, from: Frame, to: Frame) {
     // SAFETY: the caller owns the region that `from` is mapped in, and has taken `to` for it.

@@ -5,7 +5,7 @@ use super::limits::Need;
 use super::parts::Core;
 use super::{large, reserve, retry};
 use crate::error::AllocateError;
-use crate::frame::FrameChain;
+use crate::frame::{FrameChain, FrameIndex};
 use crate::id::RegionId;
 use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
@@ -66,7 +66,7 @@ fn reserve_and_commit<M: Machine>(
         let backing = large::reserve(core, cpu, request, area, range)?;
         // No later step can fail.
         let traits = Traits { large: backing.has_large(), ..traits };
-        record.build(request, range, traits, core.only_leaf(range), FrameChain::new().ends());
+        record.build(request, range, traits, FrameIndex::NONE, FrameChain::new().ends());
         large::commit(core, range, backing, mapping);
     } else {
         let (mut frames, leaf) = reserve::reserve_backing(core, cpu, request, area, range)?;

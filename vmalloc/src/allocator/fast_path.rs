@@ -82,7 +82,12 @@ pub(super) fn reuse_backed<M: Machine>(
     let range = PageRange::proven(record.page(), count);
     let frames = &core.frames.buddy;
     let span = Span::within_one(range);
-    let leaf = match core.tables.pin_span(&core.machine, frames, record.leaf(), &span, slot) {
+    let pinned = match record.leaf() {
+        // The range needs several leaf tables.
+        FrameIndex::NONE => Err(NotPinned::Never),
+        _ => core.tables.try_pin(&core.machine, frames, &span, slot),
+    };
+    let leaf = match pinned {
         Ok(leaf) => leaf,
         Err(why) => {
             drop(guard);
@@ -97,8 +102,8 @@ pub(super) fn reuse_backed<M: Machine>(
     Ok(Region::new(core, id, range))
 }
 
-/// Returns an area and its frames, because its recorded leaf table could not be pinned, and
-/// allocates by the slow path.
+/// Returns an area and its frames, because its leaf table could not be pinned, and allocates by the
+/// slow path.
 #[cold]
 #[inline(never)]
 fn put_back_and_allocate<M: Machine>(
@@ -110,9 +115,9 @@ fn put_back_and_allocate<M: Machine>(
 ) -> Result<Region<'_, M>, VmallocError> {
     let guard = PreemptionGuard::new(&core.machine);
     let record = core.slots().slot(slot);
-    if let NotPinned::Moved = why {
-        let pages = record.range().count().get();
-        core.tables.unpin(&core.machine, &core.frames.buddy, record.leaf(), pages);
+    if let NotPinned::Owned = why {
+        let span = Span::within_one(record.range());
+        core.tables.unpin(&core.machine, &core.frames.buddy, &span);
     }
     put_back(core, cpu, slot, record.rested());
     drop(guard);
@@ -136,19 +141,22 @@ fn reuse_pooled<'v, M: Machine>(
     }
     let (slot, record) = core.areas.take_ready(cpu, pages + 1, request.alignment().get())?;
     let range = record.range();
+    let span = Span::within_one(range);
     let chain = match record.rested() {
         chain if chain.count() == pages => Some(chain),
         // Checked before frames are taken: only the slow path serves a range that needs several
         // leaf tables.
-        _ => Span::only(range).and_then(|_| core.frames.take_ready(cpu, pages)),
+        _ if span.is_one() => core.frames.take_ready(cpu, pages),
+        _ => None,
     };
     let Some(mut chain) = chain else {
         put_back(core, cpu, slot, FrameChain::new());
         return None;
     };
     let frames = &core.frames.buddy;
-    let noted = record.leaf();
-    let Some(leaf) = core.tables.pin_noted(&core.machine, frames, noted, range, slot) else {
+    let leaf =
+        if span.is_one() { core.tables.pin(&core.machine, frames, &span, slot) } else { None };
+    let Some(leaf) = leaf else {
         put_back(core, cpu, slot, chain);
         return None;
     };
@@ -195,8 +203,8 @@ mod tests {
     use core::sync::atomic::Ordering;
 
     use crate::allocator::{Region, Vmalloc, lookup};
-    use crate::frame::{FrameIndex, FrameState, Owners};
-    use crate::page::{PAGE_BYTES, PageCount, PageRange};
+    use crate::page::PAGE_BYTES;
+    use crate::paging::record::{Owners, PlaceState, TableRecord};
     use crate::sim::SimMachine;
     use crate::{raw, sim};
 
@@ -204,69 +212,54 @@ mod tests {
         SimMachine::new(2_000, 1).set_up(sim::window(4_000), 0, 0).unwrap()
     }
 
-    fn leaf_of(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>) -> FrameIndex {
-        vm.core.slots().slot(region.id().slot()).leaf()
-    }
-
-    /// Pins the leaf table of the first page of `region`, with `note` as the recorded table.
-    /// Asserts that the right table is pinned even if `note` is wrong.
-    fn pin(vm: &Vmalloc<SimMachine>, region: &Region<'_, SimMachine>, note: FrameIndex) {
-        let page = PageRange::within(region.range(), PageCount::ZERO, PageCount::ONE);
-        let (frames, slot) = (&vm.core.frames.buddy, region.id().slot());
-        let before = frames.meta(leaf_of(vm, region)).count();
-        let pinned = vm.core.tables.pin_noted(&vm.core.machine, frames, note, page, slot);
-        assert_eq!(pinned.expect("the table is there").leaf(), leaf_of(vm, region));
-        assert_eq!(frames.meta(leaf_of(vm, region)).count(), before + 1);
-        frames.meta(leaf_of(vm, region)).sub_count(1);
+    fn record_of<'v>(
+        vm: &'v Vmalloc<SimMachine>,
+        region: &Region<'_, SimMachine>,
+    ) -> &'v TableRecord {
+        let (records, frames) = (&vm.core.tables.records, &vm.core.frames.buddy);
+        let first = region.range().start();
+        records.find(&vm.core.machine, frames, first).expect("the region is mapped")
     }
 
     #[test]
-    fn a_note_of_another_table_is_not_believed() {
-        let vm = machine();
-        let here = vm.vmalloc(PAGE_BYTES).unwrap();
-        let _other = vm.vmalloc(PAGE_BYTES).unwrap();
-        let _between = vm.vmalloc(512 * PAGE_BYTES).unwrap();
-        let there = vm.vmalloc(PAGE_BYTES).unwrap();
-        let (leaf, elsewhere) = (leaf_of(&vm, &here), leaf_of(&vm, &there));
-        assert_ne!(leaf, elsewhere);
-        let frames = &vm.core.frames.buddy;
-        let walk = vm.walk(here.address());
-        let upper = walk.entries[1].and_then(|entry| frames.index(entry.frame())).unwrap();
-        let data = walk.entries[3].and_then(|entry| frames.index(entry.frame())).unwrap();
-        assert_eq!(frames.meta(upper).state(), FrameState::Table);
-        for note in [leaf, elsewhere, upper, data, FrameIndex(0), FrameIndex::NONE] {
-            pin(&vm, &here, note);
-        }
-        assert!(vm.check().is_sound());
-    }
-
-    #[test]
-    fn a_note_of_a_table_that_is_gone_is_not_believed() {
+    fn a_table_that_was_freed_and_made_again_serves_the_next_region() {
         let vm = machine();
         let _first = vm.vmalloc(PAGE_BYTES).unwrap();
         let between = vm.vmalloc(512 * PAGE_BYTES).unwrap();
         let gone = vm.vmalloc(PAGE_BYTES).unwrap();
-        let (leaf, slot) = (leaf_of(&vm, &gone), gone.id().slot());
+        let record = record_of(&vm, &gone);
         drop(gone);
         drop(between);
         vm.reclaim();
-        assert_ne!(vm.core.frames.buddy.meta(leaf).state(), FrameState::Table);
-        assert_eq!(vm.core.slots().slot(slot).leaf(), leaf, "the note stays");
+        assert_eq!(record.state(), PlaceState::Vacant);
         let all: std::vec::Vec<_> = (0..700).map(|_| vm.vmalloc(PAGE_BYTES).unwrap()).collect();
+        assert_eq!(record.state(), PlaceState::Linked);
         assert!(vm.check().is_sound());
         drop(all);
         assert!(vm.check().is_sound());
     }
 
     #[test]
-    fn a_full_table_that_moved_is_not_pinned() {
+    fn an_area_over_two_tables_is_used_again() {
+        let vm = machine();
+        let first = vm.vmalloc(505 * PAGE_BYTES).unwrap();
+        for _ in 0..3 {
+            let region = vm.vmalloc(16 * PAGE_BYTES).unwrap();
+            assert_eq!(region.range().start() - first.range().start(), 506);
+            drop(region);
+            vm.purge();
+            assert!(vm.check().is_sound());
+        }
+    }
+
+    #[test]
+    fn a_full_table_that_can_be_moved_is_not_pinned() {
         let vm = machine();
         let here = vm.vmalloc(PAGE_BYTES).unwrap();
-        let meta = vm.core.frames.buddy.meta(leaf_of(&vm, &here));
-        let (place, count) = (meta.place(), meta.count());
-        assert!(meta.pinnable(place, 512 - count).is_some());
-        assert!(meta.pinnable(place, 513 - count).is_none());
-        assert!(meta.pinnable(place + 1, 1).is_none());
+        let record = record_of(&vm, &here);
+        let count = record.count();
+        assert!(record.pinnable(512 - count).is_some());
+        assert!(record.pinnable(513 - count).is_none());
     }
 
     #[test]
@@ -312,13 +305,14 @@ mod tests {
         let vm = machine();
         let _neighbour = vm.vmalloc(PAGE_BYTES).unwrap();
         let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
-        let (slot, leaf, range) = (region.id().slot(), leaf_of(&vm, &region), region.range());
+        let (slot, range) = (region.id().slot(), region.range());
+        let record = record_of(&vm, &region);
         drop(region);
         vm.purge();
         // Changes the index as if the table had been freed, and created again with the same frame
         // for other regions.
         let buddy = &vm.core.frames.buddy;
-        let Owners::Index(ids) = buddy.meta(leaf).owners() else { panic!("two regions share it") };
+        let Owners::Index(ids) = record.owners() else { panic!("two regions share it") };
         let ids = raw::numbers(&vm.core.machine, buddy.frame(ids));
         for page in range.pages() {
             ids[usize::from(page.p1_index())].store(slot + 1, Ordering::Relaxed);

@@ -62,7 +62,7 @@ fn free_claimed<M: Machine>(core: &Core<M>, id: RegionId, record: &Slot) {
     }
     let (pages, span) = (extent.pages(), Span::within_one(record.range()));
     core.tally(cpu).freed_plain::<M>(pages);
-    core.tables.wipe_span(&core.machine, &core.frames.buddy, &span, leaf);
+    core.tables.wipe_noted(&core.machine, &core.frames.buddy, &span, leaf);
     let list = core.lazy(cpu);
     let is_above = list.push_record(id.slot(), record, pages + 1) > list.limit();
     drop(guard);

@@ -74,11 +74,11 @@ fn reserve_blocks<M: Machine>(
     }
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
     let mut blocks = core.frames.take_large(whole, wanted);
-    let mut vacant = paging::large::vacant(&core.tables, machine, range).min(whole);
+    let mut vacant = paging::large::vacant(&core.tables, machine, buddy, range).min(whole);
     let may_gain = request.may_wait() && blocks.count() > vacant * LARGE_PAGES;
     if may_gain && paging::large::has_idle_table(&core.tables, machine, buddy, range) {
         purge::free_cached_tables(core);
-        vacant = paging::large::vacant(&core.tables, machine, range).min(whole);
+        vacant = paging::large::vacant(&core.tables, machine, buddy, range).min(whole);
     }
     let is_short = vacant < whole || blocks.count() < whole * LARGE_PAGES;
     let kept = if must && is_short { 0 } else { vacant };
@@ -139,7 +139,7 @@ pub(super) fn split<M: Machine>(
     range: PageRange,
 ) -> Result<(), Shortage> {
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
-    let larges = paging::large::count(&core.tables, machine, range);
+    let larges = paging::large::count(&core.tables, machine, buddy, range);
     if larges == 0 {
         return Ok(());
     }

@@ -113,7 +113,7 @@ pub(super) fn next_region_before<M: Machine>(
             }
             None => {
                 address = machine.without_interrupts(|| {
-                    paging::lookup::next_made(&core.tables, machine, page)
+                    paging::lookup::next_made(&core.tables, machine, frames, page)
                 })?;
             }
         }

@@ -109,8 +109,8 @@ impl<M: Machine> Core<M> {
         self.frames.free_count() + self.areas.held().frames
     }
 
-    /// Returns the leaf table over a range if it is the only one, or else `NONE`. The result is
-    /// recorded in the slot of the region.
+    /// Returns the leaf table over a mapped range if it is the only one, or else `NONE`. The result
+    /// is recorded in the slot of the region.
     pub(crate) fn only_leaf(&self, range: PageRange) -> FrameIndex {
         paging::lookup::only_leaf(&self.tables, &self.machine, &self.frames.buddy, range)
     }

@@ -154,7 +154,7 @@ fn purge_in<M: Machine>(
                 &flushed,
             );
             release::zeroed(core, freed.tables);
-            release::singles(core, cpu, freed.indexes);
+            release::singles(core, cpu, freed.others);
             Purged { areas, pages, flush: plan.kind() }
         }
         Err(_) => {
@@ -207,7 +207,9 @@ fn detach_list<M: Machine>(core: &Core<M>, first: u32, detaching: &mut Detaching
         // Lowered before the flush, so that tables that become empty now are freed after it.
         match record.leaf() {
             FrameIndex::NONE => detaching.lower(machine, buddy, record.range()),
-            leaf => detaching.lower_noted(machine, buddy, leaf, extent.pages()),
+            leaf => {
+                detaching.lower_noted(machine, buddy, leaf, extent.pages(), || record.page());
+            }
         }
     }
 }

@@ -98,9 +98,9 @@ fn move_tables<M: Machine>(
     let (machine, buddy) = (&core.machine, &core.frames.buddy);
     reserve::with_stash(core, cpu, |stash: &mut Stash| {
         let is_stuck = change.traits.large
-            && paging::relocate::stuck_larges(&core.tables, machine, old, new) > 0;
+            && paging::relocate::stuck_larges(&core.tables, machine, buddy, old, new) > 0;
         if is_stuck {
-            let larges = paging::large::count(&core.tables, machine, old);
+            let larges = paging::large::count(&core.tables, machine, buddy, old);
             let needed = larges
                 + paging::relocate::missing_for_move(&core.tables, machine, buddy, old, new, slot);
             if stash.count() < needed {
@@ -134,7 +134,7 @@ pub(super) fn copy<M: Machine>(
         let frame = |page| lookup::frame_of(core, page).expect("pages have frames");
         raw::copy(&core.machine, frame(from), frame(to));
     }
-    let frames = unmap::clear(core, old, change.traits.large, change.record.leaf());
+    let frames = unmap::clear(core, old, change.traits.large);
     change::rebuild(core, change, range);
     bury_old_place(core, change, area, frames);
     Ok(Resized::Copied)

@@ -8,6 +8,7 @@ use crate::frame::{FrameChain, FrameRequest, Shortage};
 use crate::inject::Reservation;
 use crate::machine::{CpuId, Machine};
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
+use crate::paging::span::Span;
 use crate::paging::{Pinned, Stash};
 use crate::raw;
 use crate::request::{Huge, NodeChoice, Request};
@@ -228,7 +229,9 @@ pub(super) fn reserve_tables<M: Machine>(
     range: PageRange,
     slot: u32,
 ) -> Result<Option<Pinned>, Shortage> {
-    match core.tables.pin(&core.machine, &core.frames.buddy, range, slot) {
+    let span = Span::only(range);
+    let pin = |span| core.tables.pin(&core.machine, &core.frames.buddy, &span, slot);
+    match span.and_then(pin) {
         Some(leaf) => Ok(Some(leaf)),
         None => make_tables(core, cpu, range, slot).map(|()| None),
     }

@@ -181,7 +181,7 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     }
 
     // No later step can fail.
-    let frames = unmap::clear(core, lost, traits.large, record.leaf());
+    let frames = unmap::clear(core, lost, traits.large);
     change::rebuild(core, change, kept);
     let traits = Traits { tail: true, ..traits };
     core.slots().slot(tail).bury(record, lost, traits);

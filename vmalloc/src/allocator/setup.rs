@@ -15,6 +15,8 @@ use crate::frame::{FrameIndex, FrameRange, FrameState, Frames};
 use crate::id::REGIONS_MAX;
 use crate::machine::{CPUS_MAX, Machine};
 use crate::page::{Frame, PAGE_BYTES, PageRange};
+use crate::paging::records;
+use crate::paging::records::{Middle, Records};
 use crate::paging::{Stash, Tables};
 use crate::raw::{Slab, Zeroable};
 use crate::region::lazy::LazyList;
@@ -22,6 +24,7 @@ use crate::region::lazy_budget::LazyBudget;
 use crate::region::slot::Slot;
 use crate::region::slots::Slots;
 use crate::stats::Tally;
+use crate::sync::AtomicU32;
 use crate::tlb::Coherence;
 use crate::tlb::cpu_state::CpuState;
 
@@ -51,9 +54,10 @@ pub struct Config<'a> {
     /// that the window touches, so the window should cover whole level-4 entries.
     pub window: PageRange,
     /// The free memory: runs in any order, which do not overlap and which no other code uses. Runs
-    /// without frames are ignored. The records of the crate are taken out of the longest run: 16
-    /// bytes for each frame between the lowest and the highest one, and 104 bytes for each region.
-    /// The lowest and the highest frame are less than 8 TiB apart.
+    /// without frames are ignored. The records of the crate are taken out of the longest run: 12
+    /// bytes for each frame between the lowest and the highest one, 104 bytes for each region, and
+    /// 16 bytes for each GiB of the window. The lowest and the highest frame are less than 8 TiB
+    /// apart.
     pub memory: &'a [FrameRange],
     /// The highest number of slots, which busy regions, lazy areas and areas in pools need. At most
     /// [`REGIONS_MAX`]. 0 means one slot for each 64 frames of `memory`, or 4,096 slots if that is
@@ -119,6 +123,8 @@ struct Sizes {
     cpus: usize,
     /// The number of lengths for which the shelf has a stack.
     shelf: usize,
+    /// The number of GiB that the window touches.
+    gibs: usize,
 }
 
 impl Sizes {
@@ -130,6 +136,7 @@ impl Sizes {
             regions: config.region_limit(),
             cpus: machine.count() as usize,
             shelf: usize::try_from(longest.saturating_sub(POOL_LENGTH_MAX)).unwrap_or(0),
+            gibs: records::gibs(config.window),
         }
     }
 
@@ -145,6 +152,8 @@ impl Sizes {
             + Slab::<Pool>::frames_for(self.cpus)
             + Slab::<u32>::frames_for(POOL_SIZES) * self.cpus as u64
             + Slab::<u32>::frames_for(self.shelf)
+            + Slab::<AtomicU32>::frames_for(2 * self.gibs)
+            + Slab::<Middle>::frames_for(self.gibs)
     }
 }
 
@@ -195,7 +204,9 @@ pub(crate) fn set_up<M: Machine>(machine: &M, config: &Config<'_>) -> Result<Par
     let tallies = carver.made(sizes.cpus, |_| Tally::default());
     let areas = make_areas(&mut carver, &sizes, tree, slots, window);
 
-    let tables = Tables::new(machine.root(), config.window);
+    let parts = carver.zeroed::<AtomicU32>(2 * sizes.gibs);
+    let records = Records::new(config.window, parts, carver.zeroed::<Middle>(sizes.gibs));
+    let tables = Tables::new(machine.root(), config.window, records);
     let upper = Tables::upper_entries(config.window).len() as u64;
     let mut stash = Stash { plain: buddy.take(home.node as usize, upper), ..Stash::new() };
     if stash.count() < upper {

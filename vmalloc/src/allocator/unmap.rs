@@ -1,7 +1,7 @@
 //! Clears the entries of regions.
 
 use super::parts::Core;
-use crate::frame::{FrameIndex, LazyFrames};
+use crate::frame::LazyFrames;
 use crate::machine::{CpuId, Machine};
 use crate::page::PageRange;
 use crate::paging;
@@ -18,30 +18,24 @@ pub(super) fn unmap<M: Machine>(core: &Core<M>, cpu: CpuId, slot: u32) -> LazyFr
     }
     if record.has_frames() {
         // The frames are recorded in the slot, so the entries need not be read.
-        core.tables.wipe(&core.machine, &core.frames.buddy, range, record.leaf());
+        core.tables.wipe(&core.machine, &core.frames.buddy, range);
         return LazyFrames::noted(record.frames(), extent.pages());
     }
-    clear(core, range, extent.is_large(), record.leaf())
+    clear(core, range, extent.is_large())
 }
 
-/// Clears the entries of a range and returns the frames. `large` allows leaves of 2 MiB. `leaf` is
-/// the leaf table over the range if it is the only one, or `NONE`.
+/// Clears the entries of a range and returns the frames. `large` allows leaves of 2 MiB.
 #[inline]
-pub(crate) fn clear<M: Machine>(
-    core: &Core<M>,
-    range: PageRange,
-    large: bool,
-    leaf: FrameIndex,
-) -> LazyFrames {
+pub(crate) fn clear<M: Machine>(core: &Core<M>, range: PageRange, large: bool) -> LazyFrames {
     if large {
         return paging::large::clear(&core.tables, &core.machine, &core.frames.buddy, range);
     }
-    core.tables.clear(&core.machine, &core.frames.buddy, range, leaf)
+    core.tables.clear(&core.machine, &core.frames.buddy, range)
 }
 
 #[cold]
 #[inline(never)]
 fn unmap_foreign<M: Machine>(core: &Core<M>, range: PageRange) -> LazyFrames {
-    core.tables.clear_foreign(&core.machine, range);
+    core.tables.wipe(&core.machine, &core.frames.buddy, range);
     LazyFrames::new()
 }

@@ -11,9 +11,9 @@ use crate::page::{Frame, PAGE_BYTES};
 /// The number of frames that physical addresses of 52 bits can name.
 const FRAMES_MAX: u64 = 1 << (52 - 12);
 
-/// The highest number of frames from the lowest to the highest one, 8 TiB: frame numbers have 31
-/// bits.
-const SPAN_MAX: u64 = 1 << 31;
+/// The highest number of frames from the lowest to the highest one, almost 8 TiB: frame numbers plus
+/// 1 have 31 bits.
+const SPAN_MAX: u64 = (1 << 31) - 1;
 
 /// A list of runs of frames. Runs without frames are ignored, because the memory maps of firmware
 /// contain such runs when they are rounded to whole pages.

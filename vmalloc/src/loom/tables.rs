@@ -6,20 +6,18 @@ use loom::thread;
 
 use super::world::{Contents, Cpu, World};
 use super::{check, run};
-use crate::frame::FrameState;
-use crate::frame::meta::FrameMeta;
 use crate::machine::Cpus;
+use crate::paging::record::{PlaceState, TableRecord};
 use crate::sync::{AtomicU64, Ordering};
 
 const ABSENT: u64 = 0;
 const LINKED: u64 = 1;
-const UNLINKED: u64 = 2;
 
 /// One leaf table over one page of an area, handled as in `paging`.
 struct Table {
     /// The entry that points to the table.
     entry: AtomicU64,
-    meta: FrameMeta,
+    record: TableRecord,
     contents: Contents,
     lock: Mutex<()>,
 }
@@ -28,56 +26,56 @@ impl Table {
     fn new() -> Self {
         let table = Self {
             entry: AtomicU64::new(LINKED),
-            meta: FrameMeta::default(),
+            record: TableRecord::default(),
             contents: Contents::new(),
             lock: Mutex::new(()),
         };
-        table.meta.set_state(FrameState::Table);
-        table.meta.add_count(1);
+        table.record.set_state(PlaceState::Linked);
+        table.record.add_count(1);
         table
     }
 
     /// Pins the table as `Tables::pin` does.
     fn pin(&self, cpu: &Cpu) -> bool {
         cpu.without_interrupts(|| {
-            let is_linked = self.entry.load(Ordering::Acquire) == LINKED;
-            let word = self.meta.pinnable(self.meta.place(), 1).filter(|_| is_linked);
-            word.is_some_and(|word| self.meta.pin(word, 1))
+            let word = self.record.pinnable(1);
+            word.is_some_and(|word| self.record.pin(word, 1))
         })
     }
 
     /// Raises the count as `Tables::reserve` does. Returns `false` if a new table would be needed.
     fn reserve(&self) -> bool {
         let _made = self.lock.lock().unwrap();
-        match self.entry.load(Ordering::Acquire) {
-            ABSENT => return false,
-            UNLINKED => self.entry.store(LINKED, Ordering::Release),
+        match self.record.state() {
+            PlaceState::Vacant => return false,
+            PlaceState::Unlinked => {
+                self.entry.store(LINKED, Ordering::Release);
+                self.record.set_state(PlaceState::Linked);
+            }
             _ => {}
         }
-        self.meta.add_count(1);
+        self.record.add_count(1);
         true
     }
 
     /// Lowers the count as `Detaching::lower` does. Returns `true` if the table is then unlinked.
     fn detach(&self) -> bool {
         let _made = self.lock.lock().unwrap();
-        let is_empty = self.meta.sub_count(1) == 0;
+        let is_empty = self.record.sub_count(1) == 0;
         if is_empty {
-            self.entry.store(UNLINKED, Ordering::Release);
+            self.entry.store(ABSENT, Ordering::Release);
+            self.record.set_state(PlaceState::Unlinked);
         }
         is_empty
     }
 
-    /// Frees the unlinked table as `reclaim::free_unlinked` does, and immediately reuses its frame
-    /// for another table.
+    /// Frees the unlinked table as `reclaim::free_unlinked` does, and immediately gives its frame to
+    /// another owner.
     fn free(&self) {
         let _made = self.lock.lock().unwrap();
-        if self.entry.load(Ordering::Acquire) == UNLINKED {
-            self.entry.store(ABSENT, Ordering::Release);
-            self.meta.set_state(FrameState::Taken);
+        if self.record.state() == PlaceState::Unlinked {
+            self.record.clear();
             self.contents.reuse();
-            self.meta.set_state(FrameState::Table);
-            self.meta.add_count(1);
         }
     }
 }
@@ -94,7 +92,8 @@ fn one_that_pins_and_one_that_purges() {
                 // The hardware of a halted CPU may still walk, so the shootdown waits for halted
                 // CPUs too.
                 cpu.halt();
-                if table.pin(&cpu) || table.reserve() {
+                let is_counted = table.pin(&cpu) || table.reserve();
+                if is_counted {
                     assert_eq!(table.entry.load(Ordering::Acquire), LINKED);
                     table.contents.touch();
                     cpu.interrupted();
@@ -102,6 +101,7 @@ fn one_that_pins_and_one_that_purges() {
                     assert_eq!(table.entry.load(Ordering::Acquire), LINKED);
                 }
                 cpu.serve();
+                is_counted
             })
         };
         let (shared, purged) = (Arc::clone(&world), Arc::clone(&table));
@@ -113,8 +113,8 @@ fn one_that_pins_and_one_that_purges() {
             }
         });
         world.end();
-        other.join().unwrap();
-        assert_eq!(table.meta.count(), 1, "the new owner's page, or the new table's");
+        let is_counted = other.join().unwrap();
+        assert_eq!(table.record.count(), usize::from(is_counted));
     });
 }
 
@@ -137,6 +137,6 @@ fn two_that_pin_and_one_that_detaches() {
         for other in others {
             other.join().unwrap();
         }
-        assert_eq!((table.meta.count(), table.entry.load(Ordering::Acquire)), (2, LINKED));
+        assert_eq!((table.record.count(), table.entry.load(Ordering::Acquire)), (2, LINKED));
     });
 }

@@ -1,17 +1,19 @@
 //! Maps, unmaps and protects leaves of 2 MiB, and splits a leaf of 2 MiB into 512 small leaves.
 //!
-//! A large leaf is an entry of a level-2 table that points to 512 adjacent frames. The frame record
-//! of the first of these frames names the slot of the region, as an index does for small pages.
+//! A large leaf is an entry of a level-2 table that points to 512 adjacent frames. The record of
+//! its place names the slot of the region, as it does for a leaf table of one region.
 
 use core::sync::atomic::Ordering;
 
 use super::entry::Entry;
 use super::leaf::Mapping;
 use super::lookup;
-use super::span::{Span, index, spans};
-use super::tables::{Stash, Tables, made_child, made_entry, meta, needs_index, place, publish};
+use super::make::Maker;
+use super::record::{Owners, PlaceState};
+use super::span::{Span, spans};
+use super::tables::{Stash, Tables, publish, read};
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameChain, FrameIndex, FrameState, LazyFrames, Owners};
+use crate::frame::{FrameChain, FrameState, LazyFrames};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, LARGE_PAGES, Page, PageCount, PageRange};
 use crate::raw;
@@ -19,9 +21,14 @@ use crate::raw;
 /// Returns the number of aligned parts of 512 pages in `range` over which no leaf table exists.
 /// Only these parts can get large leaves. The caller owns the range, so this number can grow until
 /// the caller maps the range, but cannot shrink.
-pub(crate) fn vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
+pub(crate) fn vacant<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+) -> u64 {
     let _made = tables.lock();
-    spans(range).filter(|span| is_vacant(tables, memory, span)).count() as u64
+    spans(range).filter(|span| is_vacant(tables, memory, frames, span)).count() as u64
 }
 
 /// Returns whether an empty leaf table, cached or unlinked, exists over an aligned part of 512 pages
@@ -34,19 +41,14 @@ pub(crate) fn has_idle_table<P: PhysicalMemory>(
 ) -> bool {
     let _made = tables.lock();
     spans(range).filter(|span| span.count as u64 == LARGE_PAGES).any(|span| {
-        let middle = made_child(memory, tables.upper(memory, span.page), span.page, 3);
-        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
-        leaf.is_some_and(|leaf| meta(frames, leaf).count() == 0)
+        let record = tables.record_any(memory, frames, span.page);
+        record.is_some_and(|record| record.state() != PlaceState::Vacant && record.count() == 0)
     })
 }
 
-fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, span: &Span) -> bool {
-    if span.count as u64 != LARGE_PAGES {
-        return false;
-    }
-    let upper = tables.upper(memory, span.page);
-    let middle = made_child(memory, upper, span.page, 3);
-    middle.is_none_or(|middle| made_entry(memory, middle, span.page, 2) == Entry::ABSENT)
+/// Returns whether a span can get a large leaf. The caller holds the lock of the tables.
+fn is_vacant<P: PhysicalMemory>(tables: &Tables, memory: &P, frames: &Buddy, span: &Span) -> bool {
+    span.count as u64 == LARGE_PAGES && tables.is_vacant(memory, frames, span.page)
 }
 
 /// Creates the tables over `range`, of which the first `larges` vacant parts of 512 pages will be
@@ -62,58 +64,36 @@ pub(crate) fn reserve<P: PhysicalMemory>(
     stash: &mut Stash,
 ) -> Result<(), u64> {
     let mut made = tables.lock();
-    let missing = missing(tables, memory, frames, range, slot, larges);
+    let mut left = larges;
+    let missing = tables.missing(memory, frames, range, slot, |span| {
+        let is_large = left > 0 && is_vacant(tables, memory, frames, span);
+        left -= u64::from(is_large);
+        !is_large
+    });
     if missing > stash.count() {
         return Err(missing);
     }
-    let mut left = larges;
+    let mut maker = Maker { tables, memory, frames, made: &mut made, stash };
+    left = larges;
     for span in spans(range) {
-        let is_large = left > 0 && is_vacant(tables, memory, &span);
-        let upper = tables.upper(memory, span.page);
-        let middle = made.child(memory, frames, upper, &span, 3, stash);
-        if is_large {
-            meta(frames, middle).add_count(1);
-            left -= 1;
+        if left == 0 || !is_vacant(tables, memory, frames, &span) {
+            maker.count(&span, slot);
             continue;
         }
-        let leaf = made.child(memory, frames, middle, &span, 2, stash);
-        made.join(memory, frames, leaf, slot, stash);
-        meta(frames, leaf).add_count(span.count);
+        left -= 1;
+        maker.middle(&span);
+        let record = maker.record(&span);
+        record.set_owners(Owners::Sole(slot));
+        record.set_state(PlaceState::Large);
+        tables.records.middle(tables.records.place(span.page)).add();
     }
     assert_eq!(left, 0, "a vacant part was taken");
     Ok(())
 }
 
-fn missing<P: PhysicalMemory>(
-    tables: &Tables,
-    memory: &P,
-    frames: &Buddy,
-    range: PageRange,
-    slot: u32,
-    larges: u64,
-) -> u64 {
-    let (mut missing, mut made, mut left) = (0, None, larges);
-    for span in spans(range) {
-        let upper = tables.upper(memory, span.page);
-        let middle = made_child(memory, upper, span.page, 3);
-        if middle.is_none() {
-            let key = span.page.start_address().as_u64() >> 30;
-            missing += u64::from(made != Some(key));
-            made = Some(key);
-        }
-        if left > 0 && is_vacant(tables, memory, &span) {
-            left -= 1;
-            continue;
-        }
-        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
-        missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
-    }
-    missing
-}
-
 /// Stores the entries of a range that [`reserve`] has prepared: a large leaf, on a block of
-/// `blocks`, for each part without a leaf table, and small leaves, on frames of `singles`, for all
-/// other pages.
+/// `blocks`, for each part that was reserved for one, and small leaves, on frames of `singles`, for
+/// all other pages.
 pub(crate) fn commit<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -124,17 +104,14 @@ pub(crate) fn commit<P: PhysicalMemory>(
     mapping: Mapping,
 ) {
     for span in spans(range) {
-        if !is_vacant(tables, memory, &span) {
+        if !lookup::has_large(tables, memory, frames, span.page) {
             let part = part_of(range, &span);
             tables.commit(memory, frames, part, None, singles, mapping);
             continue;
         }
         let block = blocks.pop_block(frames.metas()).expect("one was taken for each");
-        frames.meta(block).set_other(FrameIndex(mapping.slot));
-        let upper = tables.upper(memory, span.page);
-        let middle = lookup::child(memory, upper, span.page, 3).expect("reserved before");
-        let slot = &raw::words(memory, middle)[index(span.page, 2)];
-        publish(slot, Entry::large(frames.frame(block), mapping.rights));
+        let entry = Entry::large(frames.frame(block), mapping.rights);
+        publish(tables.level_2(memory, span.page), entry);
     }
 }
 
@@ -148,21 +125,20 @@ pub(crate) fn clear<P: PhysicalMemory>(
 ) -> LazyFrames {
     let mut lazy = LazyFrames::new();
     for span in spans(range) {
-        let Some(leaf) = lookup::large_leaf(tables, memory, span.page) else {
-            let part = part_of(range, &span);
-            let part = tables.clear(memory, frames, part, FrameIndex::NONE);
+        if !lookup::has_large(tables, memory, frames, span.page) {
+            let part = tables.clear(memory, frames, part_of(range, &span));
             lazy.append(frames.metas(), part);
             continue;
-        };
+        }
         assert_eq!(span.count as u64, LARGE_PAGES, "a large leaf is taken out whole");
-        let upper = tables.upper(memory, span.page);
-        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
         // All counts of level-2 tables change under the lock. A level-2 table that becomes empty
         // here is freed later, together with the addresses.
         let made = tables.lock();
-        let slot = &raw::words(memory, middle)[index(span.page, 2)];
-        slot.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-        meta(frames, middle).sub_count(1);
+        let entry_word = tables.level_2(memory, span.page);
+        let leaf = read(entry_word);
+        entry_word.store(Entry::ABSENT.raw(), Ordering::Relaxed);
+        tables.record(memory, frames, span.page).expect("a large leaf has a record").clear();
+        tables.records.middle(tables.records.place(span.page)).sub();
         drop(made);
         let block = frames.index(leaf.frame()).expect("large leaves map managed frames");
         lazy.push(frames.metas(), block, LARGE_PAGES);
@@ -179,21 +155,23 @@ pub(crate) fn protect<P: PhysicalMemory>(
     rights: u64,
 ) {
     for span in spans(range) {
-        let Some(leaf) = lookup::large_leaf(tables, memory, span.page) else {
+        if lookup::has_large(tables, memory, frames, span.page) {
+            let entry_word = tables.level_2(memory, span.page);
+            publish(entry_word, read(entry_word).with_rights(rights));
+        } else {
             tables.protect(memory, frames, part_of(range, &span), rights);
-            continue;
-        };
-        let upper = tables.upper(memory, span.page);
-        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
-        let slot = &raw::words(memory, middle)[index(span.page, 2)];
-        publish(slot, leaf.with_rights(rights));
+        }
     }
 }
 
 /// Returns the number of large leaves that a range touches.
-pub(crate) fn count<P: PhysicalMemory>(tables: &Tables, memory: &P, range: PageRange) -> u64 {
-    spans(range).filter(|span| lookup::large_leaf(tables, memory, span.page).is_some()).count()
-        as u64
+pub(crate) fn count<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+) -> u64 {
+    spans(range).filter(|span| lookup::has_large(tables, memory, frames, span.page)).count() as u64
 }
 
 /// Replaces every large leaf that a range touches by a table of 512 small leaves with the same
@@ -211,24 +189,25 @@ pub(crate) fn split<P: PhysicalMemory>(
     stash: &mut Stash,
 ) {
     let mut made = tables.lock();
+    let mut maker = Maker { tables, memory, frames, made: &mut made, stash };
     for span in spans(range) {
-        let Some(large) = lookup::large_leaf(tables, memory, span.page) else { continue };
+        if !lookup::has_large(tables, memory, frames, span.page) {
+            continue;
+        }
+        let entry_word = tables.level_2(memory, span.page);
+        let large = read(entry_word);
         let block = frames.index(large.frame()).expect("large leaves map managed frames");
-        let slot = frames.meta(block).other().0;
-        let table = made.make(memory, frames, stash, FrameState::Table);
-        let meta = frames.meta(table);
-        meta.set_place(place(span.page, 2));
-        meta.set_owners(Owners::Sole(slot));
-        meta.add_count(512);
+        let table = maker.make(FrameState::Table);
         frames.meta(block).set_state(FrameState::Taken);
         let leaves = raw::words(memory, frames.frame(table)).iter().zip(0u64..);
         for (leaf, number) in leaves {
             publish(leaf, Entry::leaf(large.frame() + number, large.small_rights()));
         }
-        let upper = tables.upper(memory, span.page);
-        let middle = lookup::child(memory, upper, span.page, 3).expect("it holds the leaf");
-        let entry = &raw::words(memory, middle)[index(span.page, 2)];
-        publish(entry, Entry::table(frames.frame(table)));
+        let record = maker.record(&span);
+        record.set_table(table);
+        record.add_count(512);
+        record.set_state(PlaceState::Linked);
+        publish(entry_word, Entry::table(frames.frame(table)));
     }
 }
 

@@ -6,12 +6,12 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::entry::Entry;
-use super::lookup;
 use super::pin::Pinned;
+use super::record::{Owners, TableRecord};
 use super::span::{Span, spans};
 use super::tables::{Tables, publish, read};
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameChain, FrameIndex, LazyFrames, Owners, along};
+use crate::frame::{FrameChain, FrameIndex, LazyFrames, along};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, PageRange};
 use crate::raw;
@@ -35,30 +35,32 @@ pub(crate) struct Mapping {
 }
 
 impl Tables {
-    fn part<'m, P: PhysicalMemory>(
-        &self,
-        memory: &'m P,
-        frames: &Buddy,
-        span: &Span,
-        pinned: Option<Pinned>,
-    ) -> Leaf<'m> {
-        let pinned = pinned.unwrap_or_else(|| {
-            let table =
-                frames.index(self.leaf_of(memory, span)).expect("tables are managed frames");
-            Pinned { table, owners: frames.meta(table).owners() }
-        });
+    fn part<'m, P: PhysicalMemory>(&self, memory: &'m P, frames: &Buddy, span: &Span) -> Leaf<'m> {
+        let record = self.record_of(memory, frames, span);
+        let pinned = Pinned { table: record.table(), owners: record.owners() };
         Leaf::new(memory, frames, span, pinned)
     }
 
     #[inline]
-    fn leaf_of<P: PhysicalMemory>(&self, memory: &P, span: &Span) -> Frame {
-        lookup::leaf_table(self, memory, span.page).expect("a range with an owner has its tables")
+    fn record_of<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+    ) -> &'m TableRecord {
+        self.record(memory, frames, span.page).expect("a range with an owner has its tables")
     }
 
     /// Returns the entries of a span, without the index.
-    #[inline]
-    fn entries<'m, P: PhysicalMemory>(&self, memory: &'m P, span: &Span) -> &'m [AtomicU64] {
-        &raw::words(memory, self.leaf_of(memory, span))[span.places()]
+    #[inline(always)]
+    fn entries<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        span: &Span,
+    ) -> &'m [AtomicU64] {
+        let table = self.record_of(memory, frames, span).table();
+        &raw::words(memory, frames.frame(table))[span.places()]
     }
 
     /// Stores the entries of a reserved range, with one frame of `chain` for each page, and records
@@ -92,7 +94,7 @@ impl Tables {
         mapping: Mapping,
     ) {
         for span in spans(range) {
-            self.part(memory, frames, &span, None).fill(frames, chain, mapping);
+            self.part(memory, frames, &span).fill(frames, chain, mapping);
         }
     }
 
@@ -134,7 +136,7 @@ impl Tables {
 
     /// Clears entries as [`wipe`](Self::wipe) does, for a range whose only leaf table is known.
     #[inline(always)]
-    pub(crate) fn wipe_span<P: PhysicalMemory>(
+    pub(crate) fn wipe_noted<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
@@ -155,7 +157,7 @@ impl Tables {
     ) {
         let mut foreign = foreign.iter();
         for span in spans(range) {
-            let leaf = self.part(memory, frames, &span, None);
+            let leaf = self.part(memory, frames, &span);
             leaf.own(mapping.slot);
             for (slot, frame) in leaf.entries.iter().zip(&mut foreign) {
                 publish(slot, Entry::leaf(*frame, mapping.rights));
@@ -163,48 +165,20 @@ impl Tables {
         }
     }
 
-    /// Clears the entries of a range and returns their frames. If one leaf table covers the range
-    /// and is known, `leaf` is that table, or else [`FrameIndex::NONE`].
+    /// Clears the entries of a range and returns their frames.
     #[inline]
     pub(crate) fn clear<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
         range: PageRange,
-        leaf: FrameIndex,
     ) -> LazyFrames {
         let mut lazy = LazyFrames::new();
-        match Span::only(range).filter(|_| leaf != FrameIndex::NONE) {
-            Some(span) => {
-                let entries = &raw::words(memory, frames.frame(leaf))[span.places()];
-                take_out(entries, frames, &mut lazy);
-            }
+        match Span::only(range) {
+            Some(span) => take_out(self.entries(memory, frames, &span), frames, &mut lazy),
             None => self.clear_parts(memory, frames, range, &mut lazy),
         }
         lazy
-    }
-
-    /// Clears the entries of a range without reading them, because the caller knows the frames.
-    /// `leaf` is as for [`clear`](Self::clear).
-    #[inline]
-    pub(crate) fn wipe<P: PhysicalMemory>(
-        &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        leaf: FrameIndex,
-    ) {
-        match Span::only(range).filter(|_| leaf != FrameIndex::NONE) {
-            Some(span) => self.wipe_span(memory, frames, &span, leaf),
-            None => self.wipe_parts(memory, range),
-        }
-    }
-
-    #[inline(never)]
-    fn wipe_parts<P: PhysicalMemory>(&self, memory: &P, range: PageRange) {
-        for span in spans(range) {
-            wipe(self.entries(memory, &span));
-        }
     }
 
     #[inline(never)]
@@ -216,25 +190,27 @@ impl Tables {
         lazy: &mut LazyFrames,
     ) {
         for span in spans(range) {
-            take_out(self.entries(memory, &span), frames, lazy);
+            take_out(self.entries(memory, frames, &span), frames, lazy);
         }
     }
 
-    /// Clears the entries of a range whose frames belong to the caller of `vmap`.
-    pub(crate) fn clear_foreign<P: PhysicalMemory>(&self, memory: &P, range: PageRange) {
-        self.wipe_parts(memory, range);
+    /// Clears the entries of a range without reading them, because the caller knows the frames.
+    pub(crate) fn wipe<P: PhysicalMemory>(&self, memory: &P, frames: &Buddy, range: PageRange) {
+        for span in spans(range) {
+            wipe(self.entries(memory, frames, &span));
+        }
     }
 
     /// Gives all leaves of a range other rights.
     pub(crate) fn protect<P: PhysicalMemory>(
         &self,
         memory: &P,
-        _frames: &Buddy,
+        frames: &Buddy,
         range: PageRange,
         rights: u64,
     ) {
         for span in spans(range) {
-            for slot in self.entries(memory, &span) {
+            for slot in self.entries(memory, frames, &span) {
                 // An accessed or dirty bit that the hardware sets in between is lost. No code reads
                 // these bits.
                 publish(slot, read(slot).with_rights(rights));
@@ -249,7 +225,7 @@ impl Tables {
         frames: &Buddy,
         span: &Span,
     ) -> &'m [AtomicU64] {
-        self.part(memory, frames, span, None).entries
+        self.entries(memory, frames, span)
     }
 
     /// Records `slot` as the owner of a reserved span and returns the entries of the span.
@@ -260,7 +236,7 @@ impl Tables {
         span: &Span,
         slot: u32,
     ) -> &'m [AtomicU64] {
-        let leaf = self.part(memory, frames, span, None);
+        let leaf = self.part(memory, frames, span);
         leaf.own(slot);
         leaf.entries
     }

@@ -5,28 +5,61 @@ use core::sync::atomic::Ordering;
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
-use super::entry::Entry;
+use super::record::{Owners, PlaceState, TableRecord};
+use super::records::PART_PLACES;
 use super::span::{Span, index};
-use super::tables::{Tables, made_entry, meta, read};
+use super::tables::{Tables, read, word};
 use super::walk::Walk;
+use crate::frame::FrameIndex;
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameIndex, Owners};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
 
+/// Returns the record of a place that has a leaf table or a large leaf.
+fn used<'m, P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &'m P,
+    frames: &Buddy,
+    page: Page,
+) -> Option<&'m TableRecord> {
+    let record = tables.record(memory, frames, page)?;
+    let is_used = matches!(record.state(), PlaceState::Linked | PlaceState::Large);
+    is_used.then_some(record)
+}
+
 /// Returns the leaf table over a page, or `None` if no leaf table is linked there.
-#[inline]
 pub(crate) fn leaf_table<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
+    frames: &Buddy,
     page: Page,
 ) -> Option<Frame> {
-    let mut table = tables.root;
-    for level in [4, 3, 2] {
-        table = child(memory, table, page, level)?;
-    }
-    Some(table)
+    let record = tables.record(memory, frames, page)?;
+    (record.state() == PlaceState::Linked).then(|| frames.frame(record.table()))
+}
+
+/// Returns the leaf table over a mapped range if it is the only one, or else [`FrameIndex::NONE`].
+pub(crate) fn only_leaf<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    range: PageRange,
+) -> FrameIndex {
+    let record = Span::only(range).and_then(|span| used(tables, memory, frames, span.page));
+    let linked = record.filter(|record| record.state() == PlaceState::Linked);
+    linked.map_or(FrameIndex::NONE, TableRecord::table)
+}
+
+/// Returns whether a page lies below a leaf of 2 MiB.
+pub(crate) fn has_large<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    page: Page,
+) -> bool {
+    let record = tables.record(memory, frames, page);
+    record.is_some_and(|record| record.state() == PlaceState::Large)
 }
 
 /// Returns the slot of the region that `page` was mapped for last, or 0 if it was never mapped. The
@@ -37,12 +70,10 @@ pub(crate) fn slot_of<P: PhysicalMemory>(
     frames: &Buddy,
     page: Page,
 ) -> u32 {
-    let Some(table) = leaf_table(tables, memory, page) else {
-        return large_slot(tables, memory, frames, page).unwrap_or(0);
-    };
-    match meta(frames, table).owners() {
-        Owners::Sole(slot) => slot,
-        Owners::Index(ids) => {
+    match used(tables, memory, frames, page).map(TableRecord::owners) {
+        None => 0,
+        Some(Owners::Sole(slot)) => slot,
+        Some(Owners::Index(ids)) => {
             let ids = raw::numbers(memory, frames.frame(ids));
             ids[index(page, 1)].load(Ordering::Relaxed)
         }
@@ -57,12 +88,9 @@ pub(crate) fn slots_from<'m, P: PhysicalMemory>(
     frames: &Buddy,
     page: Page,
 ) -> Option<impl Iterator<Item = (Page, u32)> + use<'m, P>> {
-    let (sole, ids) = match leaf_table(tables, memory, page) {
-        None => (large_slot(tables, memory, frames, page)?, None),
-        Some(table) => match meta(frames, table).owners() {
-            Owners::Sole(slot) => (slot, None),
-            Owners::Index(ids) => (0, Some(raw::numbers(memory, frames.frame(ids)))),
-        },
+    let (sole, ids) = match used(tables, memory, frames, page)?.owners() {
+        Owners::Sole(slot) => (slot, None),
+        Owners::Index(ids) => (0, Some(raw::numbers(memory, frames.frame(ids)))),
     };
     let first = index(page, 1);
     Some((first..512).map(move |at| {
@@ -78,7 +106,7 @@ pub(crate) fn walk<P: PhysicalMemory>(tables: &Tables, memory: &P, address: Virt
     let mut entries = [None; 4];
     let mut table = tables.root;
     for (at, level) in [4, 3, 2, 1].into_iter().enumerate() {
-        let entry = read(&raw::words(memory, table)[index(page, level)]);
+        let entry = read(word(memory, table, page, level));
         entries[at] = Some(entry);
         if !entry.is_present() || entry.flags().contains(PageTableFlags::HUGE_PAGE) {
             break;
@@ -88,73 +116,26 @@ pub(crate) fn walk<P: PhysicalMemory>(tables: &Tables, memory: &P, address: Virt
     Walk { address, entries }
 }
 
-/// Returns the table that the entry for `page` in `table`, a table of `level`, points to.
-#[inline]
-pub(crate) fn child<P: PhysicalMemory>(
-    memory: &P,
-    table: Frame,
-    page: Page,
-    level: u8,
-) -> Option<Frame> {
-    let entry = read(&raw::words(memory, table)[index(page, level)]);
-    (entry.is_present() && !entry.is_large()).then(|| entry.frame())
-}
-
 /// Returns the first address at or above `page` that has a leaf table or a large leaf. Returns
 /// `None` if there is none up to the end of the window.
-pub(crate) fn next_made<P: PhysicalMemory>(tables: &Tables, memory: &P, page: Page) -> Option<u64> {
-    let mut address = page.start_address().as_u64();
-    let end = tables.window.end().as_u64();
-    while address < end {
-        let here = Page::containing_address(VirtAddr::new(address));
-        let (mut table, mut gap) = (tables.root, None);
-        for (level, shift) in [(4, 39), (3, 30), (2, 21)] {
-            match child(memory, table, here, level) {
-                Some(child) => table = child,
-                None if level == 2 && made_entry(memory, table, here, 2).is_large() => {}
-                None => {
-                    gap = Some(1u64 << shift);
-                    break;
-                }
-            }
+pub(crate) fn next_made<P: PhysicalMemory>(
+    tables: &Tables,
+    memory: &P,
+    frames: &Buddy,
+    page: Page,
+) -> Option<u64> {
+    let records = &tables.records;
+    let mut place = records.place(page);
+    while place < records.places() {
+        if records.part(place).is_none() {
+            place = (place / PART_PLACES + 1) * PART_PLACES;
+            continue;
         }
-        let Some(gap) = gap else { return Some(address) };
-        // The window may end one page below the end of the address space. Then this addition may
-        // overflow, which means that no table follows.
-        address = (address & !(gap - 1)).checked_add(gap)?;
+        let here = page.max(records.page(place));
+        if used(tables, memory, frames, here).is_some() {
+            return Some(here.start_address().as_u64());
+        }
+        place += 1;
     }
     None
-}
-
-/// Returns the large leaf over a page, if there is one.
-pub(super) fn large_leaf<P: PhysicalMemory>(
-    tables: &Tables,
-    memory: &P,
-    page: Page,
-) -> Option<Entry> {
-    let upper = child(memory, tables.root, page, 4)?;
-    let middle = child(memory, upper, page, 3)?;
-    Some(made_entry(memory, middle, page, 2)).filter(|entry| entry.is_large())
-}
-
-/// Returns the slot of the region that the large leaf over a page belongs to.
-pub(super) fn large_slot<P: PhysicalMemory>(
-    tables: &Tables,
-    memory: &P,
-    frames: &Buddy,
-    page: Page,
-) -> Option<u32> {
-    let leaf = large_leaf(tables, memory, page)?;
-    Some(frames.meta(frames.index(leaf.frame())?).other().0)
-}
-
-/// Returns the leaf table over a mapped range if it is the only one, or else [`FrameIndex::NONE`].
-pub(crate) fn only_leaf<P: PhysicalMemory>(
-    tables: &Tables,
-    memory: &P,
-    frames: &Buddy,
-    range: PageRange,
-) -> FrameIndex {
-    let leaf = Span::only(range).and_then(|span| leaf_table(tables, memory, span.page));
-    leaf.and_then(|leaf| frames.index(leaf)).unwrap_or(FrameIndex::NONE)
 }

@@ -1,22 +1,21 @@
 //! Lowers the counts of tables, and caches or frees tables that become empty.
 //!
-//! A table is freed in three steps. First its entry is made not present, but keeps the frame: the
-//! table is unlinked. Then a shootdown makes every CPU, halted ones too, drop the table from its
-//! paging-structure caches. Then the table is freed, unless an allocation has linked it again in
-//! between, which is safe because the entry points to the same frame as before.
+//! A table is freed in three steps. First its entry is made not present: the table is unlinked.
+//! Then a shootdown makes every CPU, halted ones too, drop the table from its paging-structure
+//! caches. Then the table is freed, unless an allocation has linked it again in between, which is
+//! safe because the entry points to the same frame as before.
 
-use x86_64::VirtAddr;
+use core::sync::atomic::Ordering;
 
 use super::entry::Entry;
-use super::idle::Unlinked;
-use super::lookup;
-use super::span::{Span, index, spans};
-use super::tables::{Made, Tables, made_child, meta, publish, read};
+use super::idle::{END, Unlinked};
+use super::record::{Owners, PlaceState, TableRecord};
+use super::span::{Span, spans};
+use super::tables::{Made, Tables, publish, read, word};
 use crate::frame::buddy::Buddy;
-use crate::frame::{FrameChain, FrameIndex, FrameState, Owners};
+use crate::frame::{FrameChain, FrameIndex, FrameState};
 use crate::machine::PhysicalMemory;
-use crate::page::{Frame, Page, PageRange};
-use crate::raw;
+use crate::page::{Page, PageRange};
 use crate::sync::MutexGuard;
 use crate::tlb::Flushed;
 
@@ -26,7 +25,8 @@ use crate::tlb::Flushed;
 pub(crate) struct FreedTables {
     /// Frames of tables, which contain only zeros.
     pub(crate) tables: FrameChain,
-    pub(crate) indexes: FrameChain,
+    /// Frames of indexes and records.
+    pub(crate) others: FrameChain,
 }
 
 /// The lock of the tables, held while counts are lowered.
@@ -38,14 +38,16 @@ pub(crate) struct Detaching<'t> {
     last: Lowered,
 }
 
-/// A leaf table, or `NONE`, and the number of pages by which its count must still be lowered.
+/// A leaf table, or `NONE`, its place, and the number of pages by which its count must still be
+/// lowered.
 struct Lowered {
     leaf: FrameIndex,
+    place: u32,
     pages: u64,
 }
 
 impl Lowered {
-    const NONE: Self = Self { leaf: FrameIndex::NONE, pages: 0 };
+    const NONE: Self = Self { leaf: FrameIndex::NONE, place: END, pages: 0 };
 }
 
 /// Locks the tables, to lower counts.
@@ -67,35 +69,59 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
     _flushed: &Flushed,
 ) -> FreedTables {
     let mut made = tables.lock();
-    let mut freed = FreedTables { tables: FrameChain::new(), indexes: FrameChain::new() };
-    let Unlinked { leaves, middles } = core::mem::take(&mut made.unlinked);
-    for (mut here, level) in [(leaves, 2), (middles, 3)] {
-        while here != FrameIndex::NONE {
-            let meta = frames.meta(here);
-            let next = meta.next();
-            meta.unlist();
-            let address = u64::from(meta.place()) << (3 + 9 * u32::from(level));
-            let page = Page::containing_address(VirtAddr::new_truncate(address));
-            let mut parent = tables.upper(memory, page);
-            if level == 2 {
-                parent = made_child(memory, parent, page, 3).expect("freed after its children");
-            }
-            let slot = &raw::words(memory, parent)[index(page, level)];
-            if read(slot).is_unlinked() {
-                publish(slot, Entry::ABSENT);
-                made.tables -= 1;
-                if let (2, Owners::Index(ids)) = (level, meta.owners()) {
-                    made.indexes -= 1;
-                    frames.meta(ids).set_state(FrameState::Taken);
-                    freed.indexes.push(frames.metas(), ids, 1);
+    let made = &mut *made;
+    let mut freed = FreedTables { tables: FrameChain::new(), others: FrameChain::new() };
+    let Unlinked { leaves: mut place, middles } = core::mem::take(&mut made.unlinked);
+    while place != END {
+        let record = tables.records.find_any(memory, frames, place).expect("it is listed");
+        place = record.unlist();
+        if record.state() == PlaceState::Unlinked {
+            free_leaf(made, frames, record, &mut freed);
+        }
+    }
+    place = middles;
+    while place != END {
+        let here = place;
+        place = tables.records.middle(here).unlist();
+        let page = tables.records.page(here);
+        let entry_word = word(memory, tables.upper(memory, page), page, 3);
+        let entry = read(entry_word);
+        if entry.is_unlinked() {
+            publish(entry_word, Entry::ABSENT);
+            made.count.tables -= 1;
+            let table = frames.index(entry.frame()).expect("tables are managed frames");
+            freed.push_table(frames, table);
+            for part in tables.records.parts_of(here) {
+                if let Some(frame) = tables.records.take_part(part) {
+                    made.count.records -= 1;
+                    freed.push_other(frames, frame);
                 }
-                meta.set_state(FrameState::Taken);
-                freed.tables.push(frames.metas(), here, 1);
             }
-            here = next;
         }
     }
     freed
+}
+
+fn free_leaf(made: &mut Made, frames: &Buddy, record: &TableRecord, freed: &mut FreedTables) {
+    made.count.tables -= 1;
+    freed.push_table(frames, record.table());
+    if let Owners::Index(ids) = record.owners() {
+        made.count.indexes -= 1;
+        freed.push_other(frames, ids);
+    }
+    record.clear();
+}
+
+impl FreedTables {
+    fn push_table(&mut self, frames: &Buddy, frame: FrameIndex) {
+        frames.meta(frame).set_state(FrameState::Taken);
+        self.tables.push(frames.metas(), frame, 1);
+    }
+
+    fn push_other(&mut self, frames: &Buddy, frame: FrameIndex) {
+        frames.meta(frame).set_state(FrameState::Taken);
+        self.others.push(frames.metas(), frame, 1);
+    }
 }
 
 impl Detaching<'_> {
@@ -110,15 +136,12 @@ impl Detaching<'_> {
         range: PageRange,
     ) {
         for span in spans(range) {
-            if let Some(leaf) = self.leaf(memory, frames, &span) {
-                let leaf = frames.index(leaf).expect("tables are managed frames");
-                self.lower_noted(memory, frames, leaf, span.count as u64);
-            }
+            self.lower_span(memory, frames, &span);
         }
     }
 
-    /// Lowers the count of one leaf table, as [`lower`](Self::lower) does, for pages whose leaf
-    /// table is known.
+    /// Lowers the count of one leaf table, as [`lower`](Self::lower) does, for `pages` pages
+    /// from `first` whose leaf table is known.
     #[inline]
     pub(crate) fn lower_noted<P: PhysicalMemory>(
         &mut self,
@@ -126,79 +149,86 @@ impl Detaching<'_> {
         frames: &Buddy,
         leaf: FrameIndex,
         pages: u64,
+        first: impl FnOnce() -> Page,
     ) {
         if self.last.leaf == leaf {
             self.last.pages += pages;
         } else {
             self.settle(memory, frames);
-            self.last = Lowered { leaf, pages };
+            self.last = Lowered { leaf, place: self.tables.records.place(first()), pages };
+        }
+    }
+
+    /// Lowers the count over a span, as [`lower`](Self::lower) does. The place has no leaf table if
+    /// it was moved to other addresses with all its pages, or if a large leaf was there.
+    pub(super) fn lower_span<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        span: &Span,
+    ) {
+        let record = self.tables.record(memory, frames, span.page);
+        if let Some(record) = record.filter(|record| record.state() == PlaceState::Linked) {
+            self.lower_noted(memory, frames, record.table(), span.count as u64, || span.page);
+            return;
+        }
+        let place = self.tables.records.place(span.page);
+        if self.tables.records.middle(place).used() == 0 {
+            self.unlink_middle(memory, place);
         }
     }
 
     /// Lowers the count of the last leaf table by the collected number of pages.
     #[inline(never)]
     pub(crate) fn settle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
-        let (leaf, pages) = (self.last.leaf, core::mem::take(&mut self.last.pages));
+        let Lowered { place, pages, .. } = core::mem::replace(&mut self.last, Lowered::NONE);
+        if pages == 0 {
+            return;
+        }
         let pages = usize::try_from(pages).expect("a table counts at most 512");
-        if pages > 0 && frames.meta(leaf).sub_count(pages) == 0 {
-            self.last = Lowered::NONE;
-            if let Some(oldest) = self.made.cached.put(leaf) {
-                self.unlink_leaf(memory, frames, oldest);
-            }
+        let page = self.tables.records.page(place);
+        let record = self.tables.record(memory, frames, page).expect("kept by its count");
+        if record.sub_count(pages) == 0
+            && let Some(oldest) = self.made.cached.put(place)
+        {
+            self.unlink_leaf(memory, frames, oldest);
         }
-    }
-
-    /// Returns the leaf table of a span, or `None` if it was moved to other addresses with all its
-    /// pages.
-    fn leaf<P: PhysicalMemory>(
-        &mut self,
-        memory: &P,
-        frames: &Buddy,
-        span: &Span,
-    ) -> Option<Frame> {
-        let upper = self.tables.upper(memory, span.page);
-        let middle = lookup::child(memory, upper, span.page, 3)?;
-        let leaf = lookup::child(memory, middle, span.page, 2);
-        if leaf.is_none() && meta(frames, middle).count() == 0 {
-            self.unlink_middle(memory, frames, middle);
-        }
-        leaf
     }
 
     /// Unlinks all cached leaf tables.
     pub(crate) fn unlink_cached<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) {
-        while let Some(leaf) = self.made.cached.take() {
-            self.unlink_leaf(memory, frames, leaf);
+        while let Some(place) = self.made.cached.take() {
+            self.unlink_leaf(memory, frames, place);
         }
     }
 
-    fn unlink_leaf<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, leaf: FrameIndex) {
-        let address = u64::from(frames.meta(leaf).place()) << 21;
-        let page = Page::containing_address(VirtAddr::new_truncate(address));
-        let upper = self.tables.upper(memory, page);
-        let middle = lookup::child(memory, upper, page, 3).expect("pinned by its count");
-        let slot = &raw::words(memory, middle)[index(page, 2)];
-        publish(slot, Entry::unlinked(frames.frame(leaf)));
+    fn unlink_leaf<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, place: u32) {
+        let page = self.tables.records.page(place);
+        let record = self.tables.record(memory, frames, page).expect("a cached table is linked");
+        self.tables.level_2(memory, page).store(Entry::ABSENT.raw(), Ordering::Release);
+        record.set_state(PlaceState::Unlinked);
         // A table that was unlinked before and linked again may still be on the list.
-        if frames.meta(leaf).list() {
-            frames.meta(leaf).set_next(self.made.unlinked.leaves);
-            self.made.unlinked.leaves = leaf;
+        if record.list(self.made.unlinked.leaves) {
+            self.made.unlinked.leaves = place;
         }
-        if meta(frames, middle).sub_count(1) == 0 {
-            self.unlink_middle(memory, frames, middle);
+        if self.tables.records.middle(place).sub() == 0 {
+            self.unlink_middle(memory, place);
         }
     }
 
-    fn unlink_middle<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy, middle: Frame) {
-        let middle = frames.index(middle).expect("tables are managed frames");
-        let address = u64::from(frames.meta(middle).place()) << 30;
-        let page = Page::containing_address(VirtAddr::new_truncate(address));
-        let upper = self.tables.upper(memory, page);
-        publish(&raw::words(memory, upper)[index(page, 3)], Entry::unlinked(frames.frame(middle)));
-        meta(frames, upper).sub_count(1);
-        if frames.meta(middle).list() {
-            frames.meta(middle).set_next(self.made.unlinked.middles);
-            self.made.unlinked.middles = middle;
+    /// Unlinks the level-2 table over a place, if it is linked, and hides its records. It has no
+    /// entries.
+    fn unlink_middle<P: PhysicalMemory>(&mut self, memory: &P, place: u32) {
+        let page = self.tables.records.page(place);
+        let entry_word = word(memory, self.tables.upper(memory, page), page, 3);
+        let entry = read(entry_word);
+        if !entry.is_present() {
+            return;
+        }
+        publish(entry_word, Entry::unlinked(entry.frame()));
+        self.tables.records.hide(place, true);
+        if self.tables.records.middle(place).list(self.made.unlinked.middles) {
+            self.made.unlinked.middles = place;
         }
     }
 }

@@ -7,13 +7,13 @@
 use core::sync::atomic::Ordering;
 
 use super::entry::Entry;
-use super::span::{Span, index, spans};
-use super::tables::{Stash, Tables, made_child, meta, needs_index, place, publish, read};
+use super::make::Maker;
+use super::span::{Span, spans};
+use super::tables::{Stash, Tables, publish, read};
 use super::{large, lookup};
 use crate::frame::buddy::Buddy;
 use crate::machine::PhysicalMemory;
-use crate::page::{Frame, Page, PageCount, PageRange};
-use crate::raw;
+use crate::page::{Page, PageCount, PageRange};
 
 /// The old and the new range of the pages that are moved.
 #[derive(Clone, Copy, Debug)]
@@ -58,16 +58,12 @@ pub(crate) fn relocate<P: PhysicalMemory>(
     if missing > stash.count() {
         return Err(missing);
     }
+    let mut maker = Maker { tables, memory, frames, made: &mut made, stash };
     for span in spans(to) {
-        let upper = tables.upper(memory, span.page);
-        let middle = made.child(memory, frames, upper, &span, 3, stash);
-        if let Some(source) = movable(memory, way, &span, Some(middle)) {
-            move_table(tables, memory, frames, source, &span, middle);
-            continue;
+        match movable(tables, memory, frames, way, &span) {
+            Some(source) => move_table(&mut maker, source, &span),
+            None => maker.count(&span, slot),
         }
-        let leaf = made.child(memory, frames, middle, &span, 2, stash);
-        made.join(memory, frames, leaf, slot, stash);
-        meta(frames, leaf).add_count(span.count);
     }
     Ok(())
 }
@@ -77,17 +73,17 @@ pub(crate) fn relocate<P: PhysicalMemory>(
 pub(crate) fn stuck_larges<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
+    frames: &Buddy,
     from: PageRange,
     to: PageRange,
 ) -> u64 {
     let _made = tables.lock();
     let way = Relocation { from, to };
     let moving = spans(to).filter(|span| {
-        let middle = made_child(memory, tables.upper(memory, span.page), span.page, 3);
-        let source = movable(memory, way, span, middle);
-        source.is_some_and(|source| lookup::large_leaf(tables, memory, source).is_some())
+        let source = movable(tables, memory, frames, way, span);
+        source.is_some_and(|source| lookup::has_large(tables, memory, frames, source))
     });
-    large::count(tables, memory, from) - moving.count() as u64
+    large::count(tables, memory, frames, from) - moving.count() as u64
 }
 
 /// Returns the number of frames that [`relocate`] needs, with the tables as they are now.
@@ -104,19 +100,16 @@ pub(crate) fn missing_for_move<P: PhysicalMemory>(
 }
 
 /// Returns the old first page of a span whose leaf table or large leaf can be moved as a whole. The
-/// new entry must be absent, not merely unlinked: then a shootdown has completed since another
+/// new place must be vacant, not merely unlinked: then a shootdown has completed since another
 /// table was linked there, and no CPU caches that table.
 fn movable<P: PhysicalMemory>(
+    tables: &Tables,
     memory: &P,
+    frames: &Buddy,
     way: Relocation,
     span: &Span,
-    middle: Option<Frame>,
 ) -> Option<Page> {
-    let source = way.whole(span)?;
-    let is_vacant = middle.is_none_or(|middle| {
-        read(&raw::words(memory, middle)[index(span.page, 2)]) == Entry::ABSENT
-    });
-    is_vacant.then_some(source)
+    way.whole(span).filter(|_| tables.is_vacant(memory, frames, span.page))
 }
 
 fn missing_for<P: PhysicalMemory>(
@@ -126,45 +119,24 @@ fn missing_for<P: PhysicalMemory>(
     way: Relocation,
     slot: u32,
 ) -> u64 {
-    let (mut missing, mut made) = (0, None);
-    for span in spans(way.to) {
-        let upper = tables.upper(memory, span.page);
-        let middle = made_child(memory, upper, span.page, 3);
-        if middle.is_none() {
-            let key = span.page.start_address().as_u64() >> 30;
-            missing += u64::from(made != Some(key));
-            made = Some(key);
-        }
-        if movable(memory, way, &span, middle).is_some() {
-            continue;
-        }
-        let leaf = middle.and_then(|middle| made_child(memory, middle, span.page, 2));
-        missing += leaf.map_or(1, |leaf| u64::from(needs_index(meta(frames, leaf), slot)));
-    }
-    missing
+    tables.missing(memory, frames, way.to, slot, |span| {
+        movable(tables, memory, frames, way, span).is_none()
+    })
 }
 
 /// Links the leaf table or large leaf of `source` at `span`, and clears its old entry. The old
 /// level-2 table may be empty after this; it is freed when the old addresses are.
-fn move_table<P: PhysicalMemory>(
-    tables: &Tables,
-    memory: &P,
-    frames: &Buddy,
-    source: Page,
-    span: &Span,
-    middle: Frame,
-) {
-    let upper = tables.upper(memory, source);
-    let old_middle = lookup::child(memory, upper, source, 3).expect("pinned by its count");
-    let old = &raw::words(memory, old_middle)[index(source, 2)];
-    let entry = read(old);
-    publish(&raw::words(memory, middle)[index(span.page, 2)], entry);
+fn move_table<P: PhysicalMemory>(maker: &mut Maker<'_, P>, source: Page, span: &Span) {
+    maker.middle(span);
+    let record = maker.record(span);
+    let Maker { tables, memory, frames, .. } = *maker;
+    let old_record = tables.record(memory, frames, source).expect("kept by its count");
+    let old = tables.level_2(memory, source);
+    publish(tables.level_2(memory, span.page), read(old));
     old.store(Entry::ABSENT.raw(), Ordering::Relaxed);
-    if !entry.is_large() {
-        meta(frames, entry.frame()).set_place(place(span.page, 2));
-    }
-    meta(frames, middle).add_count(1);
-    meta(frames, old_middle).sub_count(1);
+    record.take_over(old_record);
+    tables.records.middle(tables.records.place(span.page)).add();
+    tables.records.middle(tables.records.place(source)).sub();
 }
 
 /// Moves the entries of `from` to the first pages of `to`, except those that [`relocate`] has moved
@@ -181,7 +153,9 @@ pub(crate) fn move_entries<P: PhysicalMemory>(
     for span in spans(PageRange::within(to, PageCount::ZERO, from.count())) {
         let source = way.source(span.page).expect("these pages had a place");
         // Large leaves that cannot be moved as a whole were split before.
-        if way.whole(&span).is_some() && lookup::leaf_table(tables, memory, source).is_none() {
+        if way.whole(&span).is_some()
+            && lookup::leaf_table(tables, memory, frames, source).is_none()
+        {
             continue;
         }
         let count = PageCount::from_pages(span.count as u64).expect("at most 512");

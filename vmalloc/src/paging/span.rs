@@ -25,13 +25,19 @@ impl Span {
     }
 
     /// Returns the range as one span, if the caller expects that one leaf table covers it. If that
-    /// is wrong, the span exceeds every table: pinning a table for it fails, and slicing entries by
-    /// [`places`](Self::places) panics.
+    /// is wrong, the span exceeds every table: [`is_one`](Self::is_one) returns false, and slicing
+    /// entries by [`places`](Self::places) panics.
     #[inline]
     pub(crate) fn within_one(range: PageRange) -> Self {
         let first = usize::from(range.start().p1_index());
         let count = usize::try_from(range.count().get()).unwrap_or(usize::MAX);
         Self { page: range.start(), first, count }
+    }
+
+    /// Returns whether one leaf table covers the span.
+    #[inline]
+    pub(crate) fn is_one(&self) -> bool {
+        self.count <= 512 - self.first
     }
 
     /// Returns the indexes of the pages in the leaf table.

@@ -1,4 +1,4 @@
-//! Creates and links the page tables, and counts their pages and entries.
+//! The page tables of a window, and the numbers of frames that they take.
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -7,10 +7,11 @@ use x86_64::VirtAddr;
 
 use super::entry::Entry;
 use super::idle::{Cached, Unlinked};
-use super::span::{Span, index, spans};
+use super::record::{PlaceState, TableRecord};
+use super::records::Records;
+use super::span::index;
 use crate::frame::buddy::Buddy;
-use crate::frame::meta::FrameMeta;
-use crate::frame::{FrameChain, FrameIndex, FrameState, Owners};
+use crate::frame::{FrameChain, FrameIndex, FrameState};
 use crate::machine::PhysicalMemory;
 use crate::page::{Frame, Page, PageRange};
 use crate::raw;
@@ -21,16 +22,15 @@ use crate::sync::{Mutex, MutexGuard};
 pub(crate) struct Tables {
     pub(super) root: Frame,
     pub(super) window: PageRange,
+    pub(crate) records: Records,
     made: Mutex<Made>,
 }
 
 /// The numbers and lists of existing tables, protected by the lock of the tables.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    /// Tables of levels 3 to 1, including unlinked ones.
-    pub(crate) tables: u64,
-    /// Indexes beside leaf tables.
-    pub(crate) indexes: u64,
+    /// The numbers of existing frames.
+    pub(super) count: TableCount,
     /// Empty leaf tables that are cached for later regions.
     pub(super) cached: Cached,
     /// Unlinked tables.
@@ -40,15 +40,20 @@ pub(crate) struct Made {
 /// The numbers of frames that the tables take.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TableCount {
+    /// Tables of levels 3 to 1, including unlinked ones.
     pub(crate) tables: u64,
+    /// Indexes beside leaf tables.
     pub(crate) indexes: u64,
+    /// Frames of table records.
+    pub(crate) records: u64,
+    /// The empty leaf tables among `tables` that are cached.
     pub(crate) cached: u64,
 }
 
 impl TableCount {
-    /// Returns the number of frames of all tables and indexes.
+    /// Returns the number of frames of all tables, indexes and records.
     pub(crate) fn frames(self) -> u64 {
-        self.tables + self.indexes
+        self.tables + self.indexes + self.records
     }
 }
 
@@ -73,7 +78,7 @@ impl Stash {
     }
 
     /// Takes a frame that contains zeros, clearing it if necessary.
-    fn pop<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) -> FrameIndex {
+    pub(super) fn pop<P: PhysicalMemory>(&mut self, memory: &P, frames: &Buddy) -> FrameIndex {
         if let Some(frame) = self.zeroed.pop(frames.metas()) {
             return frame;
         }
@@ -97,26 +102,28 @@ pub(super) fn read(slot: &AtomicU64) -> Entry {
     Entry::from_raw(slot.load(Ordering::Acquire))
 }
 
+/// Returns the word of the entry for `page` in `table`, a table of `level`.
 #[inline]
-pub(super) fn meta(frames: &Buddy, table: Frame) -> &FrameMeta {
-    frames.meta(frames.index(table).expect("tables are managed frames"))
+pub(super) fn word<P: PhysicalMemory>(
+    memory: &P,
+    table: Frame,
+    page: Page,
+    level: u8,
+) -> &AtomicU64 {
+    &raw::words(memory, table)[index(page, level)]
 }
 
 impl Tables {
     /// Creates the manager of the tables of `window` below `root`. No table of the window exists
     /// yet.
-    pub(crate) fn new(root: Frame, window: PageRange) -> Self {
-        Self { root, window, made: Mutex::new(Made::default()) }
+    pub(crate) fn new(root: Frame, window: PageRange, records: Records) -> Self {
+        Self { root, window, records, made: Mutex::new(Made::default()) }
     }
 
     /// Returns the numbers of existing tables.
     pub(crate) fn made(&self) -> TableCount {
         let made = self.made.lock();
-        TableCount {
-            tables: made.tables,
-            indexes: made.indexes,
-            cached: made.cached.count() as u64,
-        }
+        TableCount { cached: made.cached.count() as u64, ..made.count }
     }
 
     /// Returns the level-4 table.
@@ -154,7 +161,9 @@ impl Tables {
         }
         let mut made = self.made.lock();
         for at in entries {
-            let table = made.make(memory, frames, stash, FrameState::Table);
+            let table = stash.pop(memory, frames);
+            frames.meta(table).set_state(FrameState::Table);
+            made.count.tables += 1;
             publish(&root[at], Entry::table(frames.frame(table)));
         }
         Ok(())
@@ -162,175 +171,58 @@ impl Tables {
 
     /// Returns the level-3 table over a page.
     pub(super) fn upper<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Frame {
-        let entry = read(&raw::words(memory, self.root)[index(page, 4)]);
+        let entry = read(word(memory, self.root, page, 4));
         assert!(entry.is_present(), "the upper tables of the window are made at set-up");
         entry.frame()
     }
 
-    /// Returns the number of frames that [`reserve`](Self::reserve) needs, with the tables as they
-    /// are now.
-    fn missing<P: PhysicalMemory>(
+    /// Returns the level-2 table over a page, if it is linked.
+    pub(super) fn middle<P: PhysicalMemory>(&self, memory: &P, page: Page) -> Option<Frame> {
+        let entry = read(word(memory, self.upper(memory, page), page, 3));
+        entry.is_present().then(|| entry.frame())
+    }
+
+    /// Returns the record of the place of a page: see [`Records::find`].
+    #[inline(always)]
+    pub(super) fn record<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        page: Page,
+    ) -> Option<&'m TableRecord> {
+        self.records.find(memory, frames, page)
+    }
+
+    /// Returns the record of the place of a page: see [`Records::find_any`].
+    pub(super) fn record_any<'m, P: PhysicalMemory>(
+        &self,
+        memory: &'m P,
+        frames: &Buddy,
+        page: Page,
+    ) -> Option<&'m TableRecord> {
+        self.records.find_any(memory, frames, self.records.place(page))
+    }
+
+    /// Returns whether no leaf table and no large leaf is over a page, and no CPU caches a leaf table
+    /// there. The caller holds the lock of the tables.
+    pub(super) fn is_vacant<P: PhysicalMemory>(
         &self,
         memory: &P,
         frames: &Buddy,
-        range: PageRange,
-        slot: u32,
-    ) -> u64 {
-        let mut missing = 0;
-        let mut made = None;
-        for span in spans(range) {
-            let upper = self.upper(memory, span.page);
-            let Some(middle) = made_child(memory, upper, span.page, 3) else {
-                // A new level-2 table serves all spans in the same GiB.
-                let key = span.page.start_address().as_u64() >> 30;
-                missing += if made == Some(key) { 1 } else { 2 };
-                made = Some(key);
-                continue;
-            };
-            missing += match made_child(memory, middle, span.page, 2) {
-                None => 1,
-                Some(leaf) => u64::from(needs_index(meta(frames, leaf), slot)),
-            };
-        }
-        missing
+        page: Page,
+    ) -> bool {
+        let record = self.record_any(memory, frames, page);
+        record.is_none_or(|record| record.state() == PlaceState::Vacant)
     }
 
-    /// Creates every table over `range` that is missing, from frames of `stash`, and raises the
-    /// counts. If `stash` has too few frames, returns the number of frames that it must have,
-    /// without an effect.
-    pub(crate) fn reserve<P: PhysicalMemory>(
+    /// Returns the word of the level-2 entry over a page. The caller owns pages below it, or has
+    /// reserved its table.
+    pub(super) fn level_2<'m, P: PhysicalMemory>(
         &self,
-        memory: &P,
-        frames: &Buddy,
-        range: PageRange,
-        slot: u32,
-        stash: &mut Stash,
-    ) -> Result<(), u64> {
-        let mut made = self.made.lock();
-        let missing = self.missing(memory, frames, range, slot);
-        if missing > stash.count() {
-            return Err(missing);
-        }
-        for span in spans(range) {
-            let upper = self.upper(memory, span.page);
-            let middle = made.child(memory, frames, upper, &span, 3, stash);
-            let leaf = made.child(memory, frames, middle, &span, 2, stash);
-            made.join(memory, frames, leaf, slot, stash);
-            meta(frames, leaf).add_count(span.count);
-        }
-        Ok(())
-    }
-}
-
-/// Returns the number of the entry for `page` among all entries of `level` in the address space.
-#[expect(clippy::cast_possible_truncation, reason = "27 bits of 48 - 21")]
-pub(crate) fn place(page: Page, level: u8) -> u32 {
-    (page.start_address().as_u64() << 16 >> 16 >> (3 + 9 * u32::from(level))) as u32
-}
-
-/// Returns the entry for `page` in `table`, a table of `level`.
-pub(super) fn made_entry<P: PhysicalMemory>(
-    memory: &P,
-    table: Frame,
-    page: Page,
-    level: u8,
-) -> Entry {
-    read(&raw::words(memory, table)[index(page, level)])
-}
-
-/// Returns the table that an entry points to, whether it is linked or unlinked and not yet freed.
-pub(super) fn made_child<P: PhysicalMemory>(
-    memory: &P,
-    table: Frame,
-    page: Page,
-    level: u8,
-) -> Option<Frame> {
-    let entry = made_entry(memory, table, page, level);
-    let is_table = (entry.is_present() && !entry.is_large()) || entry.is_unlinked();
-    is_table.then(|| entry.frame())
-}
-
-/// Returns whether a leaf table needs a new index before `slot` can have pages in it: if all its
-/// pages belong to one other slot.
-pub(super) fn needs_index(leaf: &FrameMeta, slot: u32) -> bool {
-    matches!(leaf.owners(), Owners::Sole(other) if other != slot) && leaf.count() > 0
-}
-
-impl Made {
-    pub(super) fn make<P: PhysicalMemory>(
-        &mut self,
-        memory: &P,
-        frames: &Buddy,
-        stash: &mut Stash,
-        state: FrameState,
-    ) -> FrameIndex {
-        // The frame contains zeros before any entry points to it, so a walk never reads old bytes
-        // as an entry.
-        let table = stash.pop(memory, frames);
-        frames.meta(table).set_state(state);
-        match state {
-            FrameState::Index => self.indexes += 1,
-            _ => self.tables += 1,
-        }
-        table
-    }
-
-    /// Returns the table below an entry. Links an unlinked table again, or links a new table if
-    /// there is none.
-    pub(super) fn child<P: PhysicalMemory>(
-        &mut self,
-        memory: &P,
-        frames: &Buddy,
-        parent: Frame,
-        span: &Span,
-        level: u8,
-        stash: &mut Stash,
-    ) -> Frame {
-        let slot = &raw::words(memory, parent)[index(span.page, level)];
-        let entry = read(slot);
-        if entry.is_present() {
-            return entry.frame();
-        }
-        meta(frames, parent).add_count(1);
-        if entry.is_unlinked() {
-            // An unlinked table was not freed, so CPUs that still cache the old entry use the same
-            // frame.
-            publish(slot, Entry::table(entry.frame()));
-            return entry.frame();
-        }
-        let table = self.make(memory, frames, stash, FrameState::Table);
-        frames.meta(table).set_place(place(span.page, level));
-        frames.meta(table).set_owners(Owners::Sole(0));
-        publish(slot, Entry::table(frames.frame(table)));
-        frames.frame(table)
-    }
-
-    /// Allows `slot` to have pages in a leaf table. Creates an index if another slot owns the whole
-    /// table.
-    pub(super) fn join<P: PhysicalMemory>(
-        &mut self,
-        memory: &P,
-        frames: &Buddy,
-        leaf: Frame,
-        slot: u32,
-        stash: &mut Stash,
-    ) {
-        let meta = meta(frames, leaf);
-        let Owners::Sole(other) = meta.owners() else {
-            if meta.count() == 0 {
-                self.cached.remove(frames.index(leaf));
-            }
-            return;
-        };
-        if meta.count() == 0 {
-            self.cached.remove(frames.index(leaf));
-            meta.set_owners(Owners::Sole(slot));
-        } else if other != slot {
-            let ids = self.make(memory, frames, stash, FrameState::Index);
-            for number in raw::numbers(memory, frames.frame(ids)) {
-                number.store(other, Ordering::Relaxed);
-            }
-            meta.set_owners(Owners::Index(ids));
-        }
+        memory: &'m P,
+        page: Page,
+    ) -> &'m AtomicU64 {
+        let middle = self.middle(memory, page).expect("it has entries of the caller");
+        word(memory, middle, page, 2)
     }
 }

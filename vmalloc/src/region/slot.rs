@@ -295,9 +295,8 @@ impl Slot {
     }
 
     /// Returns the leaf table over all pages, or `NONE`. The table is valid while the region is
-    /// busy, or lazy and still counted, because its own count keeps the table. In a pool the
-    /// recorded table may be outdated: [`Tables::pin_noted`](crate::paging::Tables::pin_noted)
-    /// checks it.
+    /// busy, or lazy and still counted, because its own count keeps the table. In a pool only `NONE`
+    /// is still true.
     #[inline]
     pub(crate) fn leaf(&self) -> FrameIndex {
         FrameIndex(self.leaf.load(Ordering::Relaxed))

@@ -68,7 +68,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit) {
         );
         audit.expect(is_found == must_be_found, "a frame is in nobody's hands", number);
     }
-    let [boot, free, _, _, _, _, slabs, heap] = sums;
+    let [boot, free, _, _, _, _, _, slabs, heap] = sums;
     audit.expect(free == buddy.free_count(), "the number of free frames is wrong", free);
     audit.expect(slabs == core.frames_slabs, "the number of record frames is wrong", slabs);
     let heap_counted = Counters::get(&core.counters.frames_heap);

@@ -1,16 +1,18 @@
 //! Checks the page tables of the window.
 
-use x86_64::VirtAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use x86_64::structures::paging::PageTableFlags;
 
 use super::audit::Audit;
 use crate::allocator::lookup;
 use crate::allocator::parts::Core;
-use crate::frame::meta::FrameMeta;
-use crate::frame::{FrameIndex, FrameState, Owners};
+use crate::frame::{FrameIndex, FrameState};
 use crate::machine::Machine;
 use crate::page::{Frame, LARGE_PAGES, Page};
 use crate::paging::Entry;
+use crate::paging::record::{Owners, PlaceState, TableRecord};
+use crate::paging::records::PART_PLACES;
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 use crate::{paging, raw};
@@ -21,6 +23,7 @@ struct Found {
     pages: u64,
     tables: u64,
     indexes: u64,
+    records: u64,
     /// The part of `pages` that large leaves map.
     large: u64,
     /// The number of leaf tables with a count of 0.
@@ -32,7 +35,7 @@ struct Found {
     counted: u64,
 }
 
-fn entry_address(page: Page) -> u64 {
+fn address_of(page: Page) -> u64 {
     page.start_address().as_u64()
 }
 
@@ -40,42 +43,28 @@ fn entry_address(page: Page) -> u64 {
 /// and that every count of a table is correct.
 pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats) {
     let mut found = Found { is_lazy: stats.areas_lazy > 0, ..Found::default() };
-    let mut page = Some(core.window.start());
-    while let Some(here) = page {
-        let upper = paging::lookup::child(&core.machine, core.tables.root(), here, 4);
-        match upper {
-            Some(upper) => {
-                check_table(core, audit, &mut found, (upper, 3), here, true);
-            }
-            None => audit.note("an upper table of the window is gone", entry_address(here)),
+    let records = &core.tables.records;
+    let mut upper = None;
+    for place in (0..records.places()).step_by(2 * PART_PLACES as usize) {
+        let page = records.page(place).max(core.window.start());
+        if upper.map(|(index, _)| index) != Some(page.p4_index()) {
+            let table = check_upper(core, audit, &mut found, page);
+            upper = Some((page.p4_index(), table));
         }
-        let next = (entry_address(here) | ((1 << 39) - 1)).wrapping_add(1);
-        let inside = next != 0 && next < core.window.end().as_u64();
-        page = inside.then(|| Page::containing_address(VirtAddr::new_truncate(next)));
+        if let Some((_, Some(table))) = upper {
+            check_gib(core, audit, &mut found, table, place);
+        }
     }
-    let Found { pages, tables, indexes, empty, .. } = found;
+    let Found { pages, tables, indexes, records, empty, .. } = found;
     audit.expect(pages == stats.pages_mapped, "the number of mapped pages is wrong", pages);
     let made = core.tables.made();
     audit.expect(tables == made.tables, "the number of tables is wrong", tables);
     audit.expect(indexes == made.indexes, "the number of indexes is wrong", indexes);
+    audit.expect(records == made.records, "the number of table records is wrong", records);
     audit.expect(empty == made.cached, "an empty table is linked", empty);
     let lazy = lazy_pages_counted(core);
-    check_noted_leaves(core, audit);
     let small = pages - found.large;
     audit.expect(found.counted == small + lazy, "the tables' counts are wrong", found.counted);
-}
-
-/// Checks that the leaf table recorded in a slot is the one that counts the pages of the region.
-fn check_noted_leaves<M: Machine>(core: &Core<M>, audit: &mut Audit) {
-    for slot in 1..=core.slots().limit() {
-        let record = core.slots().slot(slot);
-        let leaf = record.leaf();
-        let is_counted = record.read(slot).is_some() && !record.extent().is_detached();
-        if is_counted && leaf != FrameIndex::NONE {
-            let is_right = leaf == core.only_leaf(record.range());
-            audit.expect(is_right, "a region notes another leaf table", slot.into());
-        }
-    }
 }
 
 /// Returns the number of lazy pages that leaf tables still count.
@@ -85,9 +74,10 @@ fn lazy_pages_counted<M: Machine>(core: &Core<M>) -> u64 {
         let record = core.slots().slot(slot);
         let is_lazy = record.read(slot).is_some_and(|info| info.state == RegionState::Lazy);
         if is_lazy && !record.extent().is_detached() {
+            let (tables, machine, frames) = (&core.tables, &core.machine, &core.frames.buddy);
             let spans = paging::span::spans(record.range());
             let there = spans.filter(|span| {
-                paging::lookup::leaf_table(&core.tables, &core.machine, span.page).is_some()
+                paging::lookup::leaf_table(tables, machine, frames, span.page).is_some()
             });
             pages += there.map(|span| span.count as u64).sum::<u64>();
         }
@@ -95,94 +85,170 @@ fn lazy_pages_counted<M: Machine>(core: &Core<M>) -> u64 {
     pages
 }
 
-/// Checks `table`, a table of `level` that covers `page`, and all tables below it. If `is_linked`
-/// is false, the table is unlinked and waits for a shootdown.
-fn check_table<M: Machine>(
+/// Checks the level-3 table over a page, and returns it.
+fn check_upper<M: Machine>(
     core: &Core<M>,
     audit: &mut Audit,
     found: &mut Found,
-    (table, level): (Frame, u8),
     page: Page,
-    is_linked: bool,
+) -> Option<Frame> {
+    let entry = entry_of(core, core.tables.root(), usize::from(page.p4_index()));
+    if !entry.is_present() {
+        audit.note("an upper table of the window is gone", address_of(page));
+        return None;
+    }
+    found.tables += 1;
+    check_table_frame(core, audit, entry.frame(), page);
+    Some(entry.frame())
+}
+
+/// Checks the level-2 table over the GiB of a place, its records, and all tables below it.
+fn check_gib<M: Machine>(
+    core: &Core<M>,
+    audit: &mut Audit,
+    found: &mut Found,
+    upper: Frame,
+    place: u32,
 ) {
-    let at = entry_address(page);
-    let frames = &core.frames.buddy;
-    let Some(meta) = frames.index(table).map(|index| frames.meta(index)) else {
+    let records = &core.tables.records;
+    let page = records.page(place);
+    let entry = entry_of(core, upper, usize::from(page.p3_index()));
+    if !entry.is_present() && !entry.is_unlinked() {
+        audit.expect(entry.raw() == 0, "an absent entry is not empty", address_of(page));
+        let is_left = records.parts_of(place).iter().any(|part| records.part(*part).is_some());
+        audit.expect(!is_left, "table records are left", address_of(page));
+        return;
+    }
+    if entry.is_present() {
+        check_table_entry(audit, entry, page);
+    }
+    found.tables += 1;
+    check_table_frame(core, audit, entry.frame(), page);
+    for frame in records.parts_of(place).into_iter().filter_map(|part| records.part(part)) {
+        found.records += 1;
+        check_frame(core, audit, frame, FrameState::Records, page);
+    }
+    let mut used = 0;
+    for at in 0..2 * PART_PLACES {
+        used += u32::from(check_place(core, audit, found, entry.frame(), place + at));
+    }
+    let counted = records.middle(place).used();
+    audit.expect(counted == used, "a table's count is wrong", address_of(page));
+    let may_be_empty = !entry.is_present() || found.is_lazy;
+    audit.expect(may_be_empty || used > 0, "an empty table is linked", address_of(page));
+}
+
+/// Checks that the level-2 entry of a place agrees with its record. Returns whether the entry is
+/// used.
+fn check_place<M: Machine>(
+    core: &Core<M>,
+    audit: &mut Audit,
+    found: &mut Found,
+    middle: Frame,
+    place: u32,
+) -> bool {
+    let page = core.tables.records.page(place);
+    let entry = entry_of(core, middle, usize::from(page.p2_index()));
+    let record = core.tables.records.find_any(&core.machine, &core.frames.buddy, place);
+    match record.map_or(PlaceState::Vacant, TableRecord::state) {
+        PlaceState::Large => {
+            let at = address_of(page);
+            audit.expect(entry.is_large(), "a table lies elsewhere than it notes", at);
+            found.pages += LARGE_PAGES;
+            found.large += LARGE_PAGES;
+            check_large(core, audit, entry, page);
+            return true;
+        }
+        PlaceState::Linked => {
+            let table = record.map(|record| core.frames.buddy.frame(record.table()));
+            let is_here = table == Some(entry.frame());
+            audit.expect(is_here, "a table lies elsewhere than it notes", address_of(page));
+            check_table_entry(audit, entry, page);
+        }
+        PlaceState::Vacant | PlaceState::Unlinked => {
+            audit.expect(entry.raw() == 0, "an absent entry is not empty", address_of(page));
+        }
+    }
+    if let Some(record) = record.filter(|record| record.state() != PlaceState::Vacant) {
+        check_leaf_table(core, audit, found, record, page);
+    }
+    entry.is_present()
+}
+
+/// Checks a leaf table, linked or unlinked, and its entries.
+fn check_leaf_table<M: Machine>(
+    core: &Core<M>,
+    audit: &mut Audit,
+    found: &mut Found,
+    record: &TableRecord,
+    first: Page,
+) {
+    let table = core.frames.buddy.frame(record.table());
+    found.tables += 1;
+    check_table_frame(core, audit, table, first);
+    if let Owners::Index(ids) = record.owners() {
+        found.indexes += 1;
+        check_frame(core, audit, ids, FrameState::Index, first);
+    }
+    let mut used = 0;
+    for (page, word) in (0u64..).zip(raw::words(&core.machine, table)) {
+        let (entry, page) = (entry_in(word), first + page);
+        if entry.has_frame() {
+            used += 1;
+            check_leaf(core, audit, entry, page);
+        } else {
+            audit.expect(entry.raw() == 0, "an absent entry is not empty", address_of(page));
+        }
+    }
+    found.pages += used;
+    // The count of a leaf table includes lazy pages, whose entries are absent. So only a lower
+    // bound is checked here, and the sum of all counts at the end.
+    let count = record.count() as u64;
+    audit.expect(count >= used, "a table's count is too small", address_of(first));
+    found.counted += count;
+    found.empty += u64::from(record.state() == PlaceState::Linked && count == 0);
+}
+
+fn entry_of<M: Machine>(core: &Core<M>, table: Frame, index: usize) -> Entry {
+    entry_in(&raw::words(&core.machine, table)[index])
+}
+
+fn entry_in(word: &AtomicU64) -> Entry {
+    Entry::from_raw(word.load(Ordering::Acquire))
+}
+
+fn check_table_entry(audit: &mut Audit, entry: Entry, page: Page) {
+    let flags = entry.flags().difference(PageTableFlags::ACCESSED);
+    let plain = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
+    audit.expect(flags == plain, "a table's entry has other rights", address_of(page));
+}
+
+fn check_table_frame<M: Machine>(core: &Core<M>, audit: &mut Audit, table: Frame, page: Page) {
+    match core.frames.buddy.index(table) {
+        Some(frame) => check_frame(core, audit, frame, FrameState::Table, page),
+        None => audit.note("a table is not a managed frame", address_of(page)),
+    }
+}
+
+/// Checks that a frame that the tables use has the right state, and that it is found only once.
+fn check_frame<M: Machine>(
+    core: &Core<M>,
+    audit: &mut Audit,
+    frame: FrameIndex,
+    state: FrameState,
+    page: Page,
+) {
+    let at = address_of(page);
+    let Some(meta) = core.frames.buddy.metas().get(frame.at()) else {
         audit.note("a table is not a managed frame", at);
         return;
     };
-    audit.expect(meta.state() == FrameState::Table, "a table's frame is in another state", at);
-    audit.expect(meta.mark(), "a frame is used twice", table.start_address().as_u64());
-    found.tables += 1;
-    if level < 3 {
-        let place = paging::tables::place(page, level + 1);
-        audit.expect(meta.place() == place, "a table lies elsewhere than it notes", at);
-    }
-    if level == 1 {
-        check_owners(core, audit, found, meta, at);
-    }
-    let mut used = 0;
-    let covers = 1u64 << (12 + 9 * (u32::from(level) - 1));
-    // The first table may begin before the window.
-    let base = at & !((covers << 9) - 1);
-    for (index, word) in raw::words(&core.machine, table).iter().enumerate() {
-        let entry = Entry::from_raw(word.load(core::sync::atomic::Ordering::Acquire));
-        let address = VirtAddr::new_truncate(base + index as u64 * covers);
-        let below = Page::containing_address(address);
-        if level > 1 && entry.is_unlinked() {
-            check_table(core, audit, found, (entry.frame(), level - 1), below, false);
-            continue;
-        }
-        if !entry.has_frame() {
-            audit.expect(entry.raw() == 0, "an absent entry is not empty", address.as_u64());
-            continue;
-        }
-        used += 1;
-        if level == 2 && entry.is_large() {
-            found.pages += LARGE_PAGES;
-            found.large += LARGE_PAGES;
-            check_large(core, audit, entry, below);
-        } else if level > 1 {
-            let flags = entry.flags().difference(PageTableFlags::ACCESSED);
-            let plain = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
-            audit.expect(flags == plain, "a table's entry has other rights", address.as_u64());
-            check_table(core, audit, found, (entry.frame(), level - 1), below, true);
-        } else {
-            found.pages += 1;
-            check_leaf(core, audit, entry, below);
-        }
-    }
-    if level == 1 {
-        // The count of a leaf table includes lazy pages, whose entries are absent. So only a lower
-        // bound is checked here, and the sum of all counts at the end.
-        audit.expect(meta.count() >= used, "a table's count is too small", at);
-        found.counted += meta.count() as u64;
-        found.empty += u64::from(is_linked && meta.count() == 0);
-    } else {
-        audit.expect(meta.count() == used, "a table's count is wrong", at);
-        let may_be_empty = level == 3 || !is_linked || found.is_lazy;
-        audit.expect(may_be_empty || used > 0, "an empty table is linked", at);
-    }
-}
-
-fn check_owners<M: Machine>(
-    core: &Core<M>,
-    audit: &mut Audit,
-    found: &mut Found,
-    meta: &FrameMeta,
-    at: u64,
-) {
-    let Owners::Index(ids) = meta.owners() else { return };
-    let index = core.frames.buddy.metas().get(ids.at());
-    match index.filter(|index| index.state() == FrameState::Index) {
-        Some(index) => audit.expect(index.mark(), "a frame is used twice", at),
-        None => audit.note("a leaf table's index is not one", at),
-    }
-    found.indexes += 1;
+    audit.expect(meta.state() == state, "a table's frame is in another state", at);
+    audit.expect(meta.mark(), "a frame is used twice", at);
 }
 
 fn check_leaf<M: Machine>(core: &Core<M>, audit: &mut Audit, entry: Entry, page: Page) {
-    let at = entry_address(page);
+    let at = address_of(page);
     let info = lookup::region_of(core, page).filter(|info| info.range.holds(page.start_address()));
     let Some(info) = info.filter(|info| info.state == RegionState::Busy) else {
         audit.note("a page is mapped that belongs to no busy region", at);
@@ -204,7 +270,7 @@ fn check_leaf<M: Machine>(core: &Core<M>, audit: &mut Audit, entry: Entry, page:
 
 /// Checks that all pages of a large leaf belong to one busy region, and checks its 512 frames.
 fn check_large<M: Machine>(core: &Core<M>, audit: &mut Audit, entry: Entry, page: Page) {
-    let at = entry_address(page);
+    let at = address_of(page);
     let last = page + (LARGE_PAGES - 1);
     let info = lookup::region_of(core, page).filter(|info| info.state == RegionState::Busy);
     let holds = |info: &RegionInfo| {

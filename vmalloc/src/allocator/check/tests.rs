@@ -26,7 +26,8 @@ fn found(vm: &Vmalloc<SimMachine>) -> Vec<&'static str> {
 /// Changes the leaf of a page directly in the table.
 fn edit(vm: &Vmalloc<SimMachine>, page: Page, change: impl Fn(u64) -> u64) {
     let table =
-        paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, page).expect("mapped");
+        paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, &vm.core.frames.buddy, page)
+            .expect("mapped");
     let entry = &raw::words(&vm.core.machine, table)[usize::from(page.p1_index())];
     entry.store(change(entry.load(Ordering::Relaxed)), Ordering::Relaxed);
 }
@@ -132,12 +133,12 @@ fn addresses_that_are_lost_or_in_two_places_are_found() {
 fn tables_that_count_wrong_are_found() {
     let vm = machine();
     let held = region(&vm);
-    let table = paging::lookup::leaf_table(&vm.core.tables, &vm.core.machine, held.range().start())
-        .unwrap();
-    let meta = vm.core.frames.buddy.meta(vm.core.frames.buddy.index(table).unwrap());
-    meta.add_count(1);
+    let core = &vm.core;
+    let first = held.range().start();
+    let record = core.tables.records.find(&core.machine, &core.frames.buddy, first).unwrap();
+    record.add_count(1);
     assert_found(&vm, "the tables' counts are wrong");
-    meta.sub_count(2);
+    record.sub_count(2);
     assert_found(&vm, "a table's count is too small");
 }
 
@@ -157,15 +158,15 @@ fn more_violations_than_are_kept_are_counted() {
 }
 
 #[test]
-fn a_note_of_another_leaf_table_is_found() {
+fn a_record_of_another_leaf_table_is_found() {
     let vm = machine();
     let [first, second] = [region(&vm), region(&vm)];
-    let data = lookup::frame_of(&vm.core, second.range().start())
-        .and_then(|frame| vm.core.frames.buddy.index(frame));
-    let slot = vm.core.slots().slot(first.id().slot());
-    let (range, traits, noted) = (slot.range(), slot.traits(), slot.leaf());
-    let bytes = slot.requested();
-    slot.rebuild(bytes, range, traits, data.unwrap());
-    assert_found(&vm, "a region notes another leaf table");
-    slot.rebuild(bytes, range, traits, noted);
+    let core = &vm.core;
+    let page = first.range().start();
+    let record = core.tables.records.find(&core.machine, &core.frames.buddy, page).unwrap();
+    let table = record.table();
+    let data = lookup::frame_of(core, second.range().start()).unwrap();
+    record.set_table(core.frames.buddy.index(data).unwrap());
+    assert_found(&vm, "a table lies elsewhere than it notes");
+    record.set_table(table);
 }
