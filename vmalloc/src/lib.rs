@@ -120,8 +120,8 @@
 //! A free clears the entries and puts the region on a list of its CPU: its addresses and frames are
 //! *lazy*. A *purge* takes the lists of all CPUs, makes every CPU flush once, and then releases the
 //! addresses and frames, so many frees share one flush. A purge starts when the lazy areas of all
-//! CPUs exceed their limit, before an allocation fails, and on a call of [`Vmalloc::purge`]. With
-//! [`FlushMode::Eager`] every free flushes.
+//! CPUs exceed their limit, before an allocation fails for which they could be enough, and on a call
+//! of [`Vmalloc::purge`]. With [`FlushMode::Eager`] every free flushes.
 //!
 //! # Many CPUs
 //!
@@ -129,7 +129,7 @@
 //! the window. It acknowledges flushes by [`Vmalloc::acknowledge`], in the handler of
 //! [`TlbControl::interrupt`]. A CPU that also calls this in its main loop gets fewer interrupts. A
 //! CPU that is idle between [`Vmalloc::enter_idle`] and [`Vmalloc::leave_idle`] gets none, unless
-//! page tables are freed.
+//! page tables are freed. No flush waits for a CPU that is off line ([`Vmalloc::leave_cpu`]).
 //!
 //! ```
 //! use vmalloc::{sim, AccessKind, CpuId};
@@ -232,6 +232,7 @@
 //! | `vrealloc` | [`Region::resize`], [`Vmalloc::vrealloc`]: entries move, and a shrink frees frames |
 //! | `vfree` | dropping a [`Region`]; [`Vmalloc::vfree`] by id, [`Vmalloc::vfree_at`] by address |
 //! | `vfree_atomic` | [`Vmalloc::free_deferred`] |
+//! | `GFP_NOWAIT` | [`Request::nowait`], [`Resize::nowait`] |
 //! | `vmap` | [`Vmalloc::vmap`] |
 //! | `vunmap` | [`Vmalloc::vunmap`], or dropping the [`Region`] |
 //! | `vm_map_ram`, `vm_unmap_ram` | [`Vmalloc::vmap`], [`Vmalloc::vunmap_lazy`]: the pools make them cheap enough |
