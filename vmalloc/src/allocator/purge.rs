@@ -132,7 +132,7 @@ fn purge_in<M: Machine>(
 ) -> Purged {
     unmap_deferred(core, cpu);
     let (taken, mut plan) = take_lists(core, everything);
-    let unlinked = paging::reclaim::has_unlinked(&core.tables);
+    let unlinked = paging::reclaim::await_unlinked(&core.tables);
     if unlinked && plan.is_empty() {
         // Only unlinked tables wait. Any flush drops them from the paging-structure caches, but an
         // empty plan would flush nothing, so the plan requires a full flush.

@@ -55,11 +55,14 @@ impl Cached {
 pub(super) struct Unlinked {
     pub(super) leaves: u32,
     pub(super) middles: u32,
+    /// Whether a table was unlinked since the shootdown for these tables was about to begin. Then
+    /// that shootdown proves nothing about this table.
+    pub(super) is_late: bool,
 }
 
 impl Default for Unlinked {
     fn default() -> Self {
-        Self { leaves: END, middles: END }
+        Self { leaves: END, middles: END, is_late: false }
     }
 }
 

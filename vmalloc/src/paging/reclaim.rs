@@ -60,8 +60,20 @@ pub(crate) fn has_unlinked(tables: &Tables) -> bool {
     tables.lock().unlinked.is_any()
 }
 
+/// Returns whether unlinked tables wait for the shootdown that the caller is about to begin, and
+/// notes that this shootdown covers all tables that are unlinked now.
+pub(crate) fn await_unlinked(tables: &Tables) -> bool {
+    let mut made = tables.lock();
+    made.unlinked.is_late = false;
+    made.unlinked.is_any()
+}
+
 /// Frees the tables that were unlinked and have not been linked again. `_flushed` proves that a
-/// shootdown has completed since.
+/// shootdown has completed since [`await_unlinked`].
+///
+/// Frees no table if one was unlinked after that, because a CPU may have acknowledged before. Only
+/// an [`unpin`](Tables::unpin) does so while another CPU runs a shootdown, and rarely. All unlinked
+/// tables wait for the next shootdown then.
 pub(crate) fn free_unlinked<P: PhysicalMemory>(
     tables: &Tables,
     memory: &P,
@@ -71,7 +83,10 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
     let mut made = tables.lock();
     let made = &mut *made;
     let mut freed = FreedTables { tables: FrameChain::new(), others: FrameChain::new() };
-    let Unlinked { leaves: mut place, middles } = core::mem::take(&mut made.unlinked);
+    if made.unlinked.is_late {
+        return freed;
+    }
+    let Unlinked { leaves: mut place, middles, .. } = core::mem::take(&mut made.unlinked);
     while place != END {
         let record = tables.records.find_any(memory, frames, place).expect("it is listed");
         place = record.unlist();
@@ -207,6 +222,7 @@ impl Detaching<'_> {
         let record = self.tables.record(memory, frames, page).expect("a cached table is linked");
         self.tables.level_2(memory, page).store(Entry::ABSENT.raw(), Ordering::Release);
         record.set_state(PlaceState::Unlinked);
+        self.made.unlinked.is_late = true;
         // A table that was unlinked before and linked again may still be on the list.
         if record.list(self.made.unlinked.leaves) {
             self.made.unlinked.leaves = place;
@@ -226,6 +242,7 @@ impl Detaching<'_> {
             return;
         }
         publish(entry_word, Entry::unlinked(entry.frame()));
+        self.made.unlinked.is_late = true;
         self.tables.records.hide(place, true);
         if self.tables.records.middle(place).list(self.made.unlinked.middles) {
             self.made.unlinked.middles = place;

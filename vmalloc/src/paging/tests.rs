@@ -1,11 +1,15 @@
-//! Checks that every reservation of tables asks for exactly the number of frames that it uses.
+//! Checks that every reservation of tables asks for exactly the number of frames that it uses, and
+//! that every table is freed after a shootdown of its own.
 
 use super::Stash;
-use super::{large, relocate};
+use super::idle::TABLES_CACHED;
+use super::span::Span;
+use super::{large, reclaim, relocate};
 use crate::allocator::Vmalloc;
 use crate::page::{LARGE_PAGES, PageCount, PageRange};
 use crate::sim;
 use crate::sim::SimMachine;
+use crate::tlb::Plan;
 
 /// The number of pages below one level-3 entry.
 const GIB_PAGES: u64 = 512 * 512;
@@ -104,4 +108,56 @@ fn a_move_needs_tables_where_none_can_move_to() {
         });
         assert_eq!((said, needed), (expected, expected), "{from:?} to {to:?}");
     }
+}
+
+/// Frees the unlinked tables after a shootdown, as a purge does. Calls `meanwhile` when every CPU
+/// has acknowledged the shootdown. Returns the numbers of freed tables and other frames.
+fn free_unlinked(vm: &Vmalloc<SimMachine>, meanwhile: impl FnOnce()) -> (u64, u64) {
+    let core = &vm.core;
+    let (tables, machine, frames) = (&core.tables, &core.machine, &core.frames.buddy);
+    let mut guard = core.tlb.lock(machine);
+    let everyone = reclaim::await_unlinked(tables);
+    let flushed = core.tlb.shoot(machine, &mut guard, &Plan::full(), everyone).unwrap();
+    meanwhile();
+    let freed = reclaim::free_unlinked(tables, machine, frames, &flushed);
+    let counts = (freed.tables.count(), freed.others.count());
+    frames.put(freed.tables);
+    frames.put(freed.others);
+    counts
+}
+
+/// Reserves one page in each of `count` leaf tables from number `first` on, for the slot 1.
+fn reserve_pages(vm: &Vmalloc<SimMachine>, first: u64, count: u64) {
+    let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
+    for table in first..first + count {
+        let page = range(table * LARGE_PAGES, 1);
+        exactly(vm, |stash| vm.core.tables.reserve(machine, frames, page, 1, stash));
+    }
+}
+
+/// Lowers the counts of `count` leaf tables from number `first` on by one page.
+fn lower_pages(vm: &Vmalloc<SimMachine>, first: u64, count: u64) {
+    let (machine, frames) = (&vm.core.machine, &vm.core.frames.buddy);
+    let mut detaching = reclaim::detaching(&vm.core.tables);
+    for table in first..first + count {
+        detaching.lower(machine, frames, range(table * LARGE_PAGES, 1));
+    }
+    detaching.settle(machine, frames);
+}
+
+#[test]
+fn a_table_that_is_unlinked_during_a_shootdown_waits_for_the_next_one() {
+    let vm = machine();
+    let (tables, machine, frames) = (&vm.core.tables, &vm.core.machine, &vm.core.frames.buddy);
+    let cached = TABLES_CACHED as u64;
+    reserve_pages(&vm, 0, cached + 2);
+    // The cache is full, and one table is unlinked. The last table keeps the count of a pin whose
+    // caller has not yet seen that the table has another owner.
+    lower_pages(&vm, 0, cached + 1);
+    let last = Span::only(range((cached + 1) * LARGE_PAGES, 1)).unwrap();
+    let freed = free_unlinked(&vm, || tables.unpin(machine, frames, &last));
+    assert_eq!(freed, (0, 0), "the shootdown began before a table was unlinked");
+    assert!(vm.check().is_sound());
+    assert_eq!(free_unlinked(&vm, || ()), (2, 0));
+    assert!(vm.check().is_sound());
 }
