@@ -8,6 +8,7 @@ use crate::error::AllocateError;
 use crate::machine::Machine;
 use crate::page::{LARGE_PAGES, PAGE_BYTES, PageCount, PageRange};
 use crate::paging;
+use crate::paging::tables::TableCount;
 use crate::request::{Huge, Request};
 use crate::stats::Counters;
 
@@ -147,6 +148,14 @@ impl Idle {
             areas_pooled: core.areas.held().areas,
         }
     }
+
+    /// Returns a number that is not below the number of frames of tables that a reclaim frees.
+    fn tables_at_most(&self, made: &TableCount) -> u64 {
+        // An area lies below at most two more leaf tables than it could fill.
+        let places = made.cached + self.pages_lazy / LARGE_PAGES + 2 * self.areas_lazy;
+        // A leaf table, its index, and the level-2 table with two frames of records.
+        places.saturating_mul(5).min(made.frames())
+    }
 }
 
 /// Returns whether addresses wait for a flush.
@@ -192,9 +201,8 @@ pub(super) fn can_reclaim<M: Machine>(core: &Core<M>, need: &Need, error: &Alloc
             idle.areas_lazy > 0 && core.areas.free() + idle.pages_lazy >= requested.get()
         }
         AllocateError::FramesExhausted { .. } => {
-            // A cached leaf table may have an index beside it.
-            let tables = 2 * core.tables.made().cached;
-            let is_any = idle.areas_lazy > 0 || tables > 0;
+            let tables = idle.tables_at_most(&core.tables.made());
+            let is_any = tables > 0;
             let is_unlinked = paging::reclaim::has_unlinked(&core.tables);
             is_unlinked || is_any && are_enough(core, need, idle.pages_lazy + tables)
         }
