@@ -62,6 +62,20 @@ fn run_large(seed: u64) {
     run_on(shape, seed, random, STEPS_LARGE, Op::enlarged);
 }
 
+/// Runs operations on a window with odd borders.
+fn run_crooked(seed: u64) {
+    let mut random = Random::new(seed);
+    let shape = Shape::crooked(random.next());
+    run_on(shape, seed, random, STEPS, |op| op);
+}
+
+/// Runs operations on regions with large leaves in a window with odd borders.
+fn run_crooked_large(seed: u64) {
+    let mut random = Random::new(seed);
+    let shape = Shape::crooked_roomy(random.next());
+    run_on(shape, seed, random, STEPS_LARGE, Op::enlarged);
+}
+
 /// Applies random operations, each changed by `change`, on a machine of `shape`.
 fn run_on(shape: Shape, seed: u64, mut random: Random, steps: u32, change: impl Fn(Op) -> Op) {
     let mut place = Place { seed, step: 0, shape, last: None };
@@ -92,6 +106,20 @@ fn regions_with_large_leaves_over_twelve_seeds() {
 }
 
 #[test]
+fn windows_with_odd_borders_over_twelve_seeds() {
+    for seed in 1..=12 {
+        run_crooked(seed);
+    }
+}
+
+#[test]
+fn large_leaves_in_windows_with_odd_borders_over_six_seeds() {
+    for seed in 1..=6 {
+        run_crooked_large(seed);
+    }
+}
+
+#[test]
 fn steps_over_a_fresh_seed() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.expect("the clock is past 1970").as_nanos() as u64;
@@ -99,6 +127,8 @@ fn steps_over_a_fresh_seed() {
     println!("fresh seed {seed}");
     run(seed);
     run_large(seed);
+    run_crooked(seed);
+    run_crooked_large(seed);
 }
 
 proptest! {

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::ptr::NonNull;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
 use x86_64::VirtAddr;
@@ -15,7 +15,7 @@ use crate::allocator::{Config, Vmalloc};
 use crate::error::SetupError;
 use crate::frame::FrameRange;
 use crate::machine::{CpuId, CpuSet, Cpus, Machine, PhysicalMemory, TlbControl};
-use crate::page::{Frame, Page, PageCount, PageRange};
+use crate::page::{Frame, PAGE_BYTES, Page, PageCount, PageRange};
 
 /// The start of [`window`].
 pub const WINDOW_START: u64 = 0xffff_c900_0000_0000;
@@ -86,10 +86,11 @@ const NOBODY: u32 = u32::MAX;
 /// The number of turns that a CPU waits for another CPU.
 const PATIENCE: u64 = 100;
 
-/// The state of speculative walks: the random state, and the number of pages in which walks happen.
+/// The state of speculative walks: the random state, and the pages in which walks happen.
 #[derive(Debug, Default)]
 struct Speculation {
     state: u64,
+    first: u64,
     pages: u64,
 }
 
@@ -121,7 +122,7 @@ impl SimMachine {
             off_line: Mutex::default(),
             threads: AtomicBool::new(false),
             nodes: 1,
-            speculation: Mutex::new(Speculation { state: 1, pages: 0 }),
+            speculation: Mutex::new(Speculation { state: 1, first: WINDOW_START, pages: 0 }),
         }
     }
 
@@ -230,6 +231,8 @@ impl SimMachine {
     ) -> Result<Vmalloc<Self>, SetupError> {
         let memory = self.memory();
         let config = Config { regions, reserve, ..Config::new(window, &memory) };
+        let first = window.address().as_u64();
+        self.speculation.lock().unwrap_or_else(PoisonError::into_inner).first = first;
         #[expect(unsafe_code, reason = "gives the memory away")]
         // SAFETY: the machine is moved into the window, and its memory with it.
         unsafe {
@@ -257,7 +260,7 @@ impl SimMachine {
     /// Panics if another thread has panicked while it held a lock of this machine.
     pub fn speculate(&self, seed: u64, pages: u64) {
         let mut speculation = self.speculation.lock().expect("no test panics inside");
-        *speculation = Speculation { state: seed | 1, pages };
+        (speculation.state, speculation.pages) = (seed | 1, pages);
     }
 
     /// Returns the translations in the TLB of a CPU, in no particular order.
@@ -297,10 +300,10 @@ impl SimMachine {
                 return;
             }
             let page = speculation.next() % speculation.pages;
-            (page, speculation.next() % 4)
+            (speculation.first + page * PAGE_BYTES, speculation.next() % 4)
         };
         if chance == 0 {
-            let page = Page::containing_address(VirtAddr::new(WINDOW_START)) + page;
+            let page = Page::containing_address(VirtAddr::new(page));
             let off_line = self.off_line.lock().expect("no test panics inside");
             let mut cpus = self.cpus.lock().expect("no test panics inside");
             for (_, caches) in (0..).zip(cpus.iter_mut()).filter(|(cpu, _)| !off_line.contains(cpu))

@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use vmalloc::sim::{self, SimMachine};
+use vmalloc::sim::SimMachine;
 use vmalloc::{PAGE_BYTES, Region, Stats};
 use x86_64::VirtAddr;
 
@@ -82,20 +82,21 @@ impl<'v> World<'v> {
     /// Returns the addresses at which `pages` pages fit, in ascending order, by the list of the
     /// model.
     pub(super) fn gaps(&self, pages: u64, align: u64) -> impl Iterator<Item = u64> {
-        let end = sim::WINDOW_START + self.shape.window * PAGE_BYTES;
+        let window = self.shape.window();
+        let (first, end) = (window.address().as_u64(), window.end().as_u64());
         let ends = self.held.iter().map(|(start, held)| start + (held.pages() + 1) * PAGE_BYTES);
-        let from = std::iter::once(sim::WINDOW_START).chain(ends);
+        let from = std::iter::once(first).chain(ends);
         let to = self.held.keys().copied().chain(std::iter::once(end));
         from.zip(to).filter_map(move |(from, to)| {
-            let start = from.next_multiple_of(align);
-            (start + pages * PAGE_BYTES <= to).then_some(start)
+            let start = from.checked_next_multiple_of(align)?;
+            (start.checked_add(pages * PAGE_BYTES)? <= to).then_some(start)
         })
     }
 
     /// Returns the number of free pages behind the guard page of a region.
     pub(super) fn room_behind(&self, start: u64) -> u64 {
         let end = start + (self.held[&start].pages() + 1) * PAGE_BYTES;
-        let window = sim::WINDOW_START + self.shape.window * PAGE_BYTES;
+        let window = self.shape.window().end().as_u64();
         let next = self.held.range(start + 1..).next().map_or(window, |(next, _)| *next);
         (next - end) / PAGE_BYTES
     }
