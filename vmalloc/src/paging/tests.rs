@@ -3,6 +3,7 @@
 
 use super::Stash;
 use super::idle::TABLES_CACHED;
+use super::record::{Owners, PlaceState};
 use super::span::Span;
 use super::{large, reclaim, relocate};
 use crate::allocator::Vmalloc;
@@ -160,4 +161,67 @@ fn a_table_that_is_unlinked_during_a_shootdown_waits_for_the_next_one() {
     assert!(vm.check().is_sound());
     assert_eq!(free_unlinked(&vm, || ()), (2, 0));
     assert!(vm.check().is_sound());
+}
+
+#[test]
+fn records_are_hidden_while_their_level_2_table_is_unlinked() {
+    let vm = machine();
+    let (tables, machine, frames) = (&vm.core.tables, &vm.core.machine, &vm.core.frames.buddy);
+    // Each half of the first GiB has records, and a place in each half has a table.
+    let half = GIB_PAGES / LARGE_PAGES / 2;
+    let pages = [0, half].map(|table| range(table * LARGE_PAGES, 1).start());
+    let are_found = || pages.map(|page| tables.records.find(machine, frames, page).is_some());
+    let unlink = || {
+        lower_pages(&vm, 0, 1);
+        lower_pages(&vm, half, 1);
+        reclaim::detaching(tables).unlink_cached(machine, frames);
+        assert_eq!(are_found(), [false; 2]);
+    };
+    reserve_pages(&vm, 0, 1);
+    reserve_pages(&vm, half, 1);
+    assert_eq!(are_found(), [true; 2]);
+    unlink();
+    // An allocation links everything again, from the frames that were not freed.
+    assert_eq!(tables.made().frames(), 1 + 2 + 1 + 2);
+    reserve_pages(&vm, 0, 1);
+    reserve_pages(&vm, half, 1);
+    assert_eq!(are_found(), [true; 2]);
+    assert_eq!(tables.made().frames(), 1 + 2 + 1 + 2);
+    assert_eq!(free_unlinked(&vm, || ()), (0, 0));
+    assert_eq!(are_found(), [true; 2]);
+    unlink();
+    assert_eq!(free_unlinked(&vm, || ()), (3, 2));
+    assert_eq!(tables.made().frames(), 1);
+    assert!(vm.check().is_sound());
+}
+
+#[test]
+fn a_moved_table_takes_its_record_along() {
+    let vm = machine();
+    let (tables, machine, frames) = (&vm.core.tables, &vm.core.machine, &vm.core.frames.buddy);
+    let (from, to) = (range(512, 512), range(3 * GIB_PAGES - 512, 512));
+    // The table gets an index, which moves too, before one slot has all its pages.
+    for (part, slot) in [(range(512, 1), 1), (range(513, 1), 2)] {
+        exactly(&vm, |stash| tables.reserve(machine, frames, part, slot, stash));
+    }
+    let mut detaching = reclaim::detaching(tables);
+    detaching.lower(machine, frames, range(512, 2));
+    detaching.settle(machine, frames);
+    drop(detaching);
+    exactly(&vm, |stash| tables.reserve(machine, frames, from, 3, stash));
+    let record = |range: PageRange| tables.records.find(machine, frames, range.start()).unwrap();
+    let (table, owners) = (record(from).table(), record(from).owners());
+    assert!(matches!(owners, Owners::Index(_)));
+    exactly(&vm, |stash| relocate::relocate(tables, machine, frames, from, to, 3, stash));
+    let here = record(to);
+    assert_eq!((here.state(), here.count()), (PlaceState::Linked, 512));
+    assert_eq!((here.table(), here.owners()), (table, owners));
+    assert_eq!((record(from).state(), record(from).count()), (PlaceState::Vacant, 0));
+    // The level-2 table of the old place is empty. It is freed with the old addresses.
+    let mut detaching = reclaim::detaching(tables);
+    detaching.lower(machine, frames, from);
+    detaching.settle(machine, frames);
+    drop(detaching);
+    assert_eq!(free_unlinked(&vm, || ()), (1, 1));
+    assert_eq!(record(to).table(), table);
 }
