@@ -84,11 +84,13 @@ impl<M: Direct> InWindow<'_, M> {
     unsafe fn resize(self, pointer: NonNull<u8>, size: usize) -> (NonNull<[u8]>, bool) {
         // SAFETY: the caller guarantees that the pointer owns a region of this window.
         let region = unsafe { Region::from_pointer(self.0, pointer) };
-        // If the resize panics, the region stays allocated, because the collection still has it.
+        // The region stays allocated whatever happens, because the collection still has it.
         let mut region = ManuallyDrop::new(region);
         // The collection may use all bytes of its pages, and the crate knows only how many bytes
         // were requested. So the crate must not clear the rest of the last page.
-        let resized = region.resize(&Resize::to(size as u64).unzeroed());
+        // A shrink that flushed the guard page would panic if a CPU does not answer. The collection
+        // would then have a block whose last pages are unmapped.
+        let resized = region.resize(&Resize::to(size as u64).unzeroed().lazy_guard());
         (ManuallyDrop::into_inner(region).into_pointer(), resized.is_ok())
     }
 

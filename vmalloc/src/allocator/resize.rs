@@ -61,7 +61,7 @@ fn change_size<M: Machine>(
         return Ok(Resized::Same);
     }
     if new < old && !target.nowait {
-        return retry::retry(core, || Need::SLOT, || shrink(core, change))
+        return retry::retry(core, || Need::SLOT, || shrink(core, change, target))
             .map_err(ResizeError::Allocate);
     }
     if new.bytes() > core.usable {
@@ -161,8 +161,13 @@ fn clear_slack<M: Machine>(core: &Core<M>, change: &Change<'_>, target: &Resize)
     }
 }
 
-/// Unmaps the last pages. When this returns, the first of them is a guard page on every CPU.
-fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, AllocateError> {
+/// Unmaps the last pages. When this returns, the first of them is a guard page on every CPU, unless
+/// the target allows a later purge to flush it.
+fn shrink<M: Machine>(
+    core: &Core<M>,
+    change: &Change<'_>,
+    target: &Resize,
+) -> Result<Resized, AllocateError> {
     let Change { cpu, record, old, traits, .. } = *change;
     let tail = reserve::reserve_slot(core, traits.system)?;
     let gone = old.count().get() - change.pages.get();
@@ -186,10 +191,13 @@ fn shrink<M: Machine>(core: &Core<M>, change: &Change<'_>) -> Result<Resized, Al
     let traits = Traits { tail: true, ..traits };
     core.slots().slot(tail).bury(record, lost, traits);
     core.tally(cpu).shrank(gone.get());
-    let mut plan = Plan::new::<M>();
-    plan.add(first);
-    flush::now(core, &plan, FlushReason::Guard);
+    // Before the flush, so that a later purge releases the pages if a CPU does not answer now.
     purge::retire(core, cpu, tail, frames);
+    if !target.lazy_guard {
+        let mut plan = Plan::new::<M>();
+        plan.add(first);
+        flush::now(core, &plan, FlushReason::Guard);
+    }
     Ok(Resized::Shrunk)
 }
 

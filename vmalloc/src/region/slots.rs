@@ -173,6 +173,13 @@ impl Slots {
         if slot.step(id.generation(), Stage::Owned, Stage::Lazy) { Some(slot) } else { None }
     }
 
+    /// Returns whether an owned region is in the stage of a change for ever, because the change has
+    /// panicked. Only its owner asks.
+    #[cold]
+    pub(crate) fn is_stuck(&self, id: RegionId) -> bool {
+        self.slot(id.slot()).stage(id.generation()) == Some(Stage::OwnedChanging as u64)
+    }
+
     /// Returns the reason why a region was not in the stage `from`.
     #[cold]
     #[inline(never)]

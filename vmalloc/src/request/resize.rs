@@ -53,6 +53,8 @@ pub struct Resize {
     pub(crate) in_place: bool,
     pub(crate) copy: bool,
     pub(crate) nowait: bool,
+    /// Whether the next purge, and not a shrink itself, flushes the pages that the shrink unmaps.
+    pub(crate) lazy_guard: bool,
     /// Whether added pages must contain zeros; `None` means as at the allocation.
     pub(crate) zeroed: Option<bool>,
 }
@@ -61,7 +63,7 @@ impl Resize {
     /// Creates a request for a new size of `bytes` bytes, rounded up to whole pages.
     #[must_use]
     pub fn to(bytes: u64) -> Self {
-        Self { bytes, in_place: false, copy: false, nowait: false, zeroed: None }
+        Self { bytes, in_place: false, copy: false, nowait: false, lazy_guard: false, zeroed: None }
     }
 
     /// Excludes a move. If the addresses behind the region are not free, the resize fails with
@@ -79,6 +81,13 @@ impl Resize {
     #[must_use]
     pub fn nowait(mut self) -> Self {
         self.nowait = true;
+        self
+    }
+
+    /// Lets the next purge flush the pages that a shrink unmaps, so that the shrink waits for no CPU.
+    #[cfg(feature = "allocator-api2")]
+    pub(crate) fn lazy_guard(mut self) -> Self {
+        self.lazy_guard = true;
         self
     }
 

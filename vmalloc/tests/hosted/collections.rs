@@ -1,6 +1,7 @@
 //! Collections that use their memory: growth moves entries, and alignments are kept.
 
 use std::alloc::Layout;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 use allocator_api2::alloc::Allocator;
@@ -8,7 +9,7 @@ use allocator_api2::boxed::Box;
 use allocator_api2::vec::Vec;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use vmalloc::collections::InWindow;
-use vmalloc::{Reservation, Resized};
+use vmalloc::{CpuId, Reservation, Resized};
 
 use super::machine::HostedMachine;
 
@@ -183,4 +184,27 @@ fn a_growth_that_fails_leaves_the_block() {
     // SAFETY: an empty block has no region.
     unsafe { allocator.deallocate(empty.cast(), layout(0, 64)) };
     assert_eq!(vm.stats().areas, 0);
+}
+
+/// A shrink that panicked would leave the collection a block whose last pages are unmapped.
+#[test]
+fn a_collection_shrinks_although_a_cpu_does_not_answer() {
+    let vm = HostedMachine::set_up(1_000, 4_000);
+    vm.machine().on(CpuId(1));
+    vm.leave_idle();
+    vm.machine().on(CpuId(0));
+    let mut numbers: Vec<u64, _> = Vec::with_capacity_in(4_096, InWindow(&vm));
+    numbers.extend(0..600);
+    let shrunk = catch_unwind(AssertUnwindSafe(|| numbers.shrink_to_fit()));
+    numbers.extend(600..4_096);
+    assert!(shrunk.is_ok() && numbers.iter().copied().eq(0..4_096));
+    numbers.truncate(10);
+    numbers.shrink_to_fit();
+    drop(numbers);
+    assert!(vm.stats().areas == 0 && vm.stats().areas_lazy > 0);
+    vm.machine().on(CpuId(1));
+    vm.acknowledge();
+    vm.machine().on(CpuId(0));
+    vm.reclaim();
+    assert!(vm.check().is_sound());
 }

@@ -11,7 +11,7 @@
 
 use std::ptr::{NonNull, null_mut};
 use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{c_int, c_void};
 use vmalloc::{
@@ -52,12 +52,14 @@ struct Window {
 // as atomics.
 unsafe impl Sync for Window {}
 
-/// A machine with one CPU, which all threads of a test are.
+/// A machine with two CPUs, of which the second one has not started. A CPU never handles interrupts.
 #[derive(Debug)]
 pub(crate) struct HostedMachine {
     window: &'static Window,
     address: u64,
     frames: u64,
+    /// The CPU of the test, which is one thread.
+    cpu: AtomicU32,
 }
 
 impl HostedMachine {
@@ -92,9 +94,15 @@ impl HostedMachine {
         let memory = [FrameRange { start: frame(1), count: frames - 1, node: 0 }];
         let start = Page::containing_address(VirtAddr::new(address));
         let range = PageRange::try_new(start, PageCount::from_pages(pages).unwrap()).unwrap();
-        let machine = Self { window, address, frames };
+        let machine = Self { window, address, frames, cpu: AtomicU32::new(0) };
         // SAFETY: the memory belongs to this machine.
         unsafe { Vmalloc::try_new(machine, &Config::new(range, &memory)) }.unwrap()
+    }
+
+    /// Makes `cpu` the current CPU.
+    pub(crate) fn on(&self, cpu: CpuId) {
+        assert!(cpu.0 < self.count(), "there is no {cpu:?}");
+        self.cpu.store(cpu.0, Ordering::SeqCst);
     }
 
     /// Returns the number of pages that were mapped after a fault.
@@ -214,14 +222,14 @@ unsafe impl TlbControl for HostedMachine {
     fn interrupt(&self, _cpus: CpuSet) {}
 }
 
-// SAFETY: there is one CPU, whose interrupts are never sent.
+// SAFETY: one thread is all CPUs, and interrupts are never sent.
 unsafe impl Cpus for HostedMachine {
     fn count(&self) -> u32 {
-        1
+        2
     }
 
     fn current(&self) -> CpuId {
-        CpuId(0)
+        CpuId(self.cpu.load(Ordering::SeqCst))
     }
 
     fn without_interrupts<R>(&self, work: impl FnOnce() -> R) -> R {
