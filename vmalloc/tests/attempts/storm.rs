@@ -61,8 +61,9 @@ fn assert_signed(vm: &Sim, region: &Region<'_, SimMachine>, word: u64, pages: u6
     }
 }
 
+/// Returns a resize to a size whose last page includes the word of that page.
 fn resized(random: &mut Random) -> Resize {
-    let target = Resize::to(pages(random) * PAGE_BYTES - random.below(PAGE_BYTES));
+    let target = Resize::to(pages(random) * PAGE_BYTES - random.below(PAGE_BYTES - 8));
     match random.below(5) {
         0 => target.in_place(),
         1 => target.mode(ReallocMode::Copy),
