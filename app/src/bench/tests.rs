@@ -21,7 +21,9 @@ fn plan(workload: usize) -> Plan {
 }
 
 fn machine(frames: u64) -> &'static Vmalloc<SimMachine> {
-    let vm = SimMachine::new(frames, 1).set_up(sim::window(1 << 20), 0, 0);
+    // The workloads have many regions of one page, so there is a slot for each frame, as in the image.
+    let slots = u32::try_from(frames).expect("few frames");
+    let vm = SimMachine::new(frames, 1).set_up(sim::window(1 << 20), slots, 0);
     Box::leak(Box::new(vm.expect("the memory holds the records")))
 }
 

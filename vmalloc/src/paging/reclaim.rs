@@ -68,8 +68,13 @@ pub(crate) fn await_unlinked(tables: &Tables) -> bool {
     made.unlinked.is_any()
 }
 
-/// Frees the tables that were unlinked and have not been linked again. `_flushed` proves that a
-/// shootdown has completed since [`await_unlinked`].
+/// Calls `each` with the index of every table that became empty, which waits for a shootdown.
+pub(crate) fn each_waiting_index(tables: &Tables, frames: &Buddy, each: impl FnMut(FrameIndex)) {
+    tables.lock().unlinked.indexes.frames(frames.metas()).for_each(each);
+}
+
+/// Frees the tables that were unlinked and have not been linked again, and the indexes of tables that
+/// became empty. `_flushed` proves that a shootdown has completed since [`await_unlinked`].
 ///
 /// Frees no table if one was unlinked after that, because a CPU may have acknowledged before. Only
 /// an [`unpin`](Tables::unpin) does so while another CPU runs a shootdown, and rarely. All unlinked
@@ -86,7 +91,12 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
     if made.unlinked.is_late {
         return freed;
     }
-    let Unlinked { leaves: mut place, middles, .. } = core::mem::take(&mut made.unlinked);
+    let Unlinked { leaves: mut place, middles, mut indexes, .. } =
+        core::mem::take(&mut made.unlinked);
+    while let Some(ids) = indexes.pop(frames.metas()) {
+        made.count.indexes -= 1;
+        freed.push_other(frames, ids);
+    }
     while place != END {
         let record = tables.records.find_any(memory, frames, place).expect("it is listed");
         place = record.unlist();
@@ -169,9 +179,21 @@ impl Detaching<'_> {
         if self.last.leaf == leaf {
             self.last.pages += pages;
         } else {
-            self.settle(memory, frames);
-            self.last = Lowered { leaf, place: self.tables.records.place(first()), pages };
+            self.begin(memory, frames, leaf, pages, first());
         }
+    }
+
+    #[inline(never)]
+    fn begin<P: PhysicalMemory>(
+        &mut self,
+        memory: &P,
+        frames: &Buddy,
+        leaf: FrameIndex,
+        pages: u64,
+        first: Page,
+    ) {
+        self.settle(memory, frames);
+        self.last = Lowered { leaf, place: self.tables.records.place(first), pages };
     }
 
     /// Lowers the count over a span, as [`lower`](Self::lower) does. The place has no leaf table if
@@ -203,9 +225,15 @@ impl Detaching<'_> {
         let pages = usize::try_from(pages).expect("a table counts at most 512");
         let page = self.tables.records.page(place);
         let record = self.tables.record(memory, frames, page).expect("kept by its count");
-        if record.sub_count(pages) == 0
-            && let Some(oldest) = self.made.cached.put(place)
-        {
+        if record.sub_count(pages) > 0 {
+            return;
+        }
+        if let Owners::Index(ids) = record.owners() {
+            record.set_owners(Owners::Sole(0));
+            self.made.unlinked.is_late = true;
+            self.made.unlinked.indexes.push(frames.metas(), ids, 1);
+        }
+        if let Some(oldest) = self.made.cached.put(place) {
             self.unlink_leaf(memory, frames, oldest);
         }
     }
