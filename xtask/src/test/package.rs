@@ -56,7 +56,7 @@ fn test(workspace: &Workspace, folder: &Path) -> anyhow::Result<Tally> {
         return Ok(tally);
     }
     tally.record("number of tests", same_number(workspace, &tally));
-    tally.record("rust-version", check_oldest(workspace, folder));
+    tally.add(check_oldest(workspace, folder)?);
     Ok(tally)
 }
 
@@ -70,25 +70,23 @@ fn in_package(workspace: &Workspace, folder: &Path, command: &mut Command) {
 
 /// Compiles everything in the package with the compiler of its `rust-version`.
 ///
-/// If rustup does not have this compiler, nothing is compiled.
+/// If rustup does not have this compiler, the check is skipped.
 ///
 /// # Errors
-/// The compiler refuses the package.
-fn check_oldest(workspace: &Workspace, folder: &Path) -> anyhow::Result<()> {
+/// The manifest of the package has no `rust-version`.
+fn check_oldest(workspace: &Workspace, folder: &Path) -> anyhow::Result<Tally> {
     let manifest = std::fs::read_to_string(folder.join("Cargo.toml"))?;
     let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
     let version = version.context("the package has no rust-version")?.trim_matches('"');
     if process::ask("rustup", &["run", version, "cargo", "--version"]).is_none() {
-        process::announce(
-            "",
-            &format!("rustc {version} is not installed: rust-version is unchecked"),
-        );
-        return Ok(());
+        return Ok(Tally::skip(format!("rust-version: rustc {version} is not installed")));
     }
     let mut check = Command::new("rustup");
     check.args(["run", version, "cargo", "check", "--all-targets"]);
     in_package(workspace, folder, &mut check);
-    process::succeed(&mut check).map(|_| ())
+    let mut tally = Tally::default();
+    tally.record("rust-version", process::succeed(&mut check).map(|_| ()));
+    Ok(tally)
 }
 
 /// Checks that the package has run as many tests as the workspace has.
