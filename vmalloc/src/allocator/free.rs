@@ -3,7 +3,7 @@
 use x86_64::VirtAddr;
 
 use super::parts::Core;
-use super::{locate, lookup, purge, unmap};
+use super::{locate, purge, unmap};
 use crate::error::RegionError;
 use crate::frame::FrameIndex;
 use crate::id::RegionId;
@@ -20,22 +20,12 @@ pub(super) fn by_anyone<M: Machine>(
     core: &Core<M>,
     id: RegionId,
 ) -> Result<RegionInfo, RegionError> {
-    let info = lookup::info(core, id);
-    // If the region is not busy, `info` is an error too, and `by_id` returns the reason.
-    by_id(core, id, Stage::Loose)?;
-    info
-}
-
-/// Frees a region that is in the stage `from`.
-#[inline]
-fn by_id<M: Machine>(core: &Core<M>, id: RegionId, from: Stage) -> Result<(), RegionError> {
-    match core.slots().claim(id, from, Stage::Lazy) {
-        Ok(record) => {
-            free_claimed(core, id, record);
-            Ok(())
-        }
-        Err(error) => Err(refused(core, error)),
-    }
+    let claimed = core.slots().claim(id, Stage::Loose, Stage::Lazy);
+    let record = claimed.map_err(|error| refused(core, error))?;
+    // The slot is on no list yet, so this caller alone can change it.
+    let info = record.read(id.slot()).expect("a lazy region has a description");
+    free_claimed(core, id, record);
+    Ok(RegionInfo { state: RegionState::Busy, ..info })
 }
 
 /// Frees a region for the [`Region`](crate::Region) that owns it.
@@ -105,11 +95,56 @@ pub(super) fn at<M: Machine>(core: &Core<M>, start: VirtAddr) -> Result<RegionIn
     let region = locate::locate(core, start).region;
     let found = region.filter(|info| info.state == RegionState::Busy);
     match found {
-        Some(info) if info.range.address() == start => by_anyone(core, info.id),
-        _ => {
-            refuse(core);
-            let region_start = found.map_or(0, |info| info.range.address().as_u64());
-            Err(RegionError::NotRegionStart { address: start.as_u64(), region_start })
-        }
+        Some(info) if info.range.address() == start => by_id_at(core, info.id, start),
+        _ => Err(not_there(core, start, found.map(|info| info.range.address()))),
+    }
+}
+
+/// Frees a region by its id, if it still starts at `start`. Another thread may have moved it since
+/// the address was looked up.
+fn by_id_at<M: Machine>(
+    core: &Core<M>,
+    id: RegionId,
+    start: VirtAddr,
+) -> Result<RegionInfo, RegionError> {
+    // While this caller changes the region, no other one moves it.
+    let claimed = core.slots().claim(id, Stage::Loose, Stage::LooseChanging);
+    let record = claimed.map_err(|error| refused(core, error))?;
+    let info = record.read(id.slot()).expect("a busy region has a description");
+    let is_there = info.range.address() == start;
+    let next = if is_there { Stage::Lazy } else { Stage::Loose };
+    let is_mine = record.step(id.generation(), Stage::LooseChanging, next);
+    assert!(is_mine, "region {id} changed its stage while it was freed");
+    if !is_there {
+        return Err(not_there(core, start, None));
+    }
+    free_claimed(core, id, record);
+    Ok(info)
+}
+
+#[cold]
+fn not_there<M: Machine>(core: &Core<M>, at: VirtAddr, found: Option<VirtAddr>) -> RegionError {
+    refuse(core);
+    let region_start = found.map_or(0, VirtAddr::as_u64);
+    RegionError::NotRegionStart { address: at.as_u64(), region_start }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim;
+    use crate::sim::SimMachine;
+
+    #[test]
+    fn a_region_that_has_moved_is_not_freed_by_its_old_address() {
+        let vm = SimMachine::new(256, 1).set_up(sim::window(1024), 0, 0).unwrap();
+        let id = vm.vmalloc(4_096).unwrap().into_raw();
+        let start = vm.info(id).unwrap().range.address();
+        // Another thread has moved the region between the look-up of the address and the claim.
+        let error = by_id_at(&vm.core, id, start + 8_192u64).unwrap_err();
+        assert!(matches!(error, RegionError::NotRegionStart { .. }), "{error}");
+        assert_eq!(vm.info(id).unwrap().range.address(), start);
+        assert_eq!(vm.vfree_at(start).unwrap().id, id);
+        assert!(vm.check().is_sound());
     }
 }

@@ -48,7 +48,8 @@ impl<M: Machine> Vmalloc<M> {
     /// # Errors
     ///
     /// - [`RegionError::NotRegionStart`]: no region starts at this address.
-    /// - As for [`vfree`](Self::vfree), for the region that starts there.
+    /// - As for [`vfree`](Self::vfree), for the region that starts there. If another thread frees it by
+    ///   its address at the same moment, the error may be [`RegionError::Changing`].
     ///
     /// # Context
     ///
