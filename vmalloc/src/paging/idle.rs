@@ -1,8 +1,6 @@
 //! Lists of empty tables: leaf tables that are cached, and tables that are unlinked and wait for a
 //! shootdown. A table is named by its place.
 
-use crate::frame::FrameChain;
-
 /// The number of empty leaf tables that are cached, so that short-lived regions reuse tables. It is
 /// as many as a purge empties on four CPUs, each of which has lazy pages of 16 tables.
 pub(crate) const TABLES_CACHED: usize = 64;
@@ -57,17 +55,14 @@ impl Cached {
 pub(super) struct Unlinked {
     pub(super) leaves: u32,
     pub(super) middles: u32,
-    /// The indexes of leaf tables that became empty. No hardware reads these, so they are freed after
-    /// any shootdown, and none begins because of them.
-    pub(super) indexes: FrameChain,
-    /// Whether a table was unlinked or lost its index since the shootdown for these tables was about to begin. Then
+    /// Whether a table was unlinked since the shootdown for these tables was about to begin. Then
     /// that shootdown proves nothing about this table.
     pub(super) is_late: bool,
 }
 
 impl Default for Unlinked {
     fn default() -> Self {
-        Self { leaves: END, middles: END, indexes: FrameChain::new(), is_late: false }
+        Self { leaves: END, middles: END, is_late: false }
     }
 }
 

@@ -68,13 +68,8 @@ pub(crate) fn await_unlinked(tables: &Tables) -> bool {
     made.unlinked.is_any()
 }
 
-/// Calls `each` with the index of every table that became empty, which waits for a shootdown.
-pub(crate) fn each_waiting_index(tables: &Tables, frames: &Buddy, each: impl FnMut(FrameIndex)) {
-    tables.lock().unlinked.indexes.frames(frames.metas()).for_each(each);
-}
-
-/// Frees the tables that were unlinked and have not been linked again, and the indexes of tables that
-/// became empty. `_flushed` proves that a shootdown has completed since [`await_unlinked`].
+/// Frees the tables that were unlinked and have not been linked again. `_flushed` proves that a
+/// shootdown has completed since [`await_unlinked`].
 ///
 /// Frees no table if one was unlinked after that, because a CPU may have acknowledged before. Only
 /// an [`unpin`](Tables::unpin) does so while another CPU runs a shootdown, and rarely. All unlinked
@@ -91,12 +86,7 @@ pub(crate) fn free_unlinked<P: PhysicalMemory>(
     if made.unlinked.is_late {
         return freed;
     }
-    let Unlinked { leaves: mut place, middles, mut indexes, .. } =
-        core::mem::take(&mut made.unlinked);
-    while let Some(ids) = indexes.pop(frames.metas()) {
-        made.count.indexes -= 1;
-        freed.push_other(frames, ids);
-    }
+    let Unlinked { leaves: mut place, middles, .. } = core::mem::take(&mut made.unlinked);
     while place != END {
         let record = tables.records.find_any(memory, frames, place).expect("it is listed");
         place = record.unlist();
@@ -225,15 +215,9 @@ impl Detaching<'_> {
         let pages = usize::try_from(pages).expect("a table counts at most 512");
         let page = self.tables.records.page(place);
         let record = self.tables.record(memory, frames, page).expect("kept by its count");
-        if record.sub_count(pages) > 0 {
-            return;
-        }
-        if let Owners::Index(ids) = record.owners() {
-            record.set_owners(Owners::Sole(0));
-            self.made.unlinked.is_late = true;
-            self.made.unlinked.indexes.push(frames.metas(), ids, 1);
-        }
-        if let Some(oldest) = self.made.cached.put(place) {
+        if record.sub_count(pages) == 0
+            && let Some(oldest) = self.made.cached.put(place)
+        {
             self.unlink_leaf(memory, frames, oldest);
         }
     }

@@ -55,10 +55,6 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats
             check_gib(core, audit, &mut found, table, place);
         }
     }
-    paging::reclaim::each_waiting_index(&core.tables, &core.frames.buddy, |frame| {
-        found.indexes += 1;
-        check_frame(core, audit, frame, FrameState::Index, core.window.start());
-    });
     let Found { pages, tables, indexes, records, empty, .. } = found;
     audit.expect(pages == stats.pages_mapped, "the number of mapped pages is wrong", pages);
     let made = core.tables.made();
