@@ -15,7 +15,9 @@ pub(super) struct Machine(NonNull<Vmalloc<SimMachine>>);
 
 impl Machine {
     pub(super) fn new(config: &Config, frames: u64, cpus: u32) -> Self {
-        let regions = u32::try_from(config.regions).unwrap();
+        // As in the image: without a choice of the user, a slot for each frame.
+        let regions = if config.regions == 0 { frames } else { config.regions as u64 };
+        let regions = u32::try_from(regions).unwrap();
         let vm = SimMachine::new(frames, cpus).set_up(sim::window(WINDOW_PAGES), regions, 0);
         let machine = Self(NonNull::from(Box::leak(Box::new(vm.unwrap()))));
         switches::apply(machine.vm(), config);
