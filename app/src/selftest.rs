@@ -7,6 +7,8 @@ mod access;
 mod aps;
 mod change;
 mod coherence;
+#[cfg(feature = "collections")]
+mod collections;
 mod cpu;
 mod crash;
 mod failed_check;
@@ -77,7 +79,8 @@ const TESTS: &[Test] = &[
     test("change::moved", change::moved_regions_keep_their_frames),
     test("change::rights", change::rights_change_at_once),
     test("change::large", change::large_leaves_translate_and_split),
-    test("change::collections", change::collections_live_in_the_window),
+    #[cfg(feature = "collections")]
+    test("collections::window", collections::collections_live_in_the_window),
     test("faults::over", faults::spurious_faults_are_retried),
     test("faults::handler", faults::the_handler_checks_for_spurious_faults),
     test("faults::repeated", faults::retries_are_limited),
