@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::entry::Entry;
 use super::record::{Owners, PlaceState, TableRecord};
+use super::records::{GIB_PARTS, GIB_PLACES};
 use super::span::{Span, spans};
 use super::tables::{Made, Stash, Tables, publish, read, word};
 use crate::frame::buddy::Buddy;
@@ -34,20 +35,16 @@ impl Tables {
         mut has_leaf: impl FnMut(&Span) -> bool,
     ) -> u64 {
         let mut missing = 0;
-        let (mut middle_seen, mut part_seen) = (None, None);
+        let mut seen = None;
         for span in spans(range) {
             let place = self.records.place(span.page);
-            // A new level-2 table serves all spans in the same GiB, and a frame of records all
-            // spans in the same half.
-            let (gib, part) = (Some(place >> 9), Some(place >> 8));
+            // A new level-2 table and its frames of records serve all spans in the same GiB.
+            let gib = Some(place / GIB_PLACES);
             let entry = read(word(memory, self.upper(memory, span.page), span.page, 3));
-            if middle_seen != gib && entry == Entry::ABSENT {
-                missing += 1;
+            if seen != gib && entry == Entry::ABSENT {
+                missing += 1 + u64::from(GIB_PARTS);
             }
-            if part_seen != part && self.records.part(place).is_none() {
-                missing += 1;
-            }
-            (middle_seen, part_seen) = (gib, part);
+            seen = gib;
             if !has_leaf(&span) {
                 continue;
             }
@@ -116,8 +113,10 @@ impl<'t, P: PhysicalMemory> Maker<'t, P> {
         record.add_count(span.count);
     }
 
-    /// Links the level-2 table over a span: an unlinked one again, or a new one if there is none.
+    /// Links the level-2 table over a span: an unlinked one again, or a new one with its frames of
+    /// records if there is none.
     pub(super) fn middle(&mut self, span: &Span) {
+        let place = self.tables.records.place(span.page);
         let upper = self.tables.upper(self.memory, span.page);
         let entry_word = word(self.memory, upper, span.page, 3);
         let entry = read(entry_word);
@@ -128,22 +127,21 @@ impl<'t, P: PhysicalMemory> Maker<'t, P> {
             // An unlinked table was not freed, so CPUs that still cache the old entry use the same
             // frame.
             publish(entry_word, Entry::table(entry.frame()));
-            self.tables.records.hide(self.tables.records.place(span.page), false);
+            self.tables.records.hide(place, false);
             return;
+        }
+        for part in self.tables.records.parts_of(place) {
+            let frame = self.make(FrameState::Records);
+            self.tables.records.set_part(part, frame);
         }
         let table = self.make(FrameState::Table);
         publish(entry_word, Entry::table(self.frames.frame(table)));
     }
 
     /// Returns the record of the place of a span. Its level-2 table is linked.
-    pub(super) fn record(&mut self, span: &Span) -> &'t TableRecord {
-        let place = self.tables.records.place(span.page);
-        if self.tables.records.part(place).is_none() {
-            let frame = self.make(FrameState::Records);
-            self.tables.records.set_part(place, frame);
-        }
+    pub(super) fn record(&self, span: &Span) -> &'t TableRecord {
         let record = self.tables.record(self.memory, self.frames, span.page);
-        record.expect("it was made above")
+        record.expect("records are made with the level-2 table")
     }
 
     /// Links the leaf table over a span, as [`middle`](Self::middle) does.

@@ -4,12 +4,12 @@
 //! | for | records | found by |
 //! |---|---|---|
 //! | 2 MiB with a leaf table or a large leaf | [`TableRecord`] | its number in the frame of its half GiB |
-//! | half a GiB with any of these | the frame of 256 table records | [`Records::parts`] |
+//! | half a GiB whose level-2 table exists | the frame of 256 table records | [`Records::parts`] |
 //! | 1 GiB | the used entries of its level-2 table | [`Middle`] |
 //!
-//! The last two are arrays over the whole window: 16 bytes for each GiB. The frame of half a GiB
-//! is freed together with the level-2 table, after the same shootdown. Until then a reader with
-//! interrupts off may read it.
+//! The last two are arrays over the whole window: 16 bytes for each GiB. The two frames of a GiB are
+//! made with its level-2 table, and freed with it, after the same shootdown. Until then a reader
+//! with interrupts off may read them.
 #![expect(unsafe_code, reason = "promises that a record of zeros is a record")]
 
 use super::record::TableRecord;
@@ -28,6 +28,12 @@ unsafe impl Zeroable for AtomicU32 {}
 pub(crate) const PART_PLACES: u32 = 256;
 
 const RECORDS: usize = PART_PLACES as usize;
+
+/// The number of frames of records for each GiB.
+pub(super) const GIB_PARTS: u32 = 2;
+
+/// The number of places of one GiB.
+pub(crate) const GIB_PLACES: u32 = GIB_PARTS * PART_PLACES;
 
 /// The number of pages below one level-3 entry.
 const GIB_PAGES: u64 = LARGE_PAGES * LARGE_PAGES;
@@ -186,14 +192,14 @@ impl Records {
     }
 
     /// Returns a place in each half of the GiB of a place.
-    pub(crate) fn parts_of(&self, place: u32) -> [u32; 2] {
-        let first = place / (2 * PART_PLACES) * (2 * PART_PLACES);
+    pub(crate) fn parts_of(&self, place: u32) -> [u32; GIB_PARTS as usize] {
+        let first = place / GIB_PLACES * GIB_PLACES;
         [first, first + PART_PLACES]
     }
 
     /// Hides the records of the GiB of a place from readers, or shows them again.
     pub(super) fn hide(&self, place: u32, hidden: bool) {
-        let gib = (place / (2 * PART_PLACES)) as usize;
+        let gib = (place / GIB_PLACES) as usize;
         for part in &self.parts[2 * gib..2 * gib + 2] {
             if hidden {
                 part.fetch_or(UNLINKED_BIT, Ordering::Relaxed);
@@ -205,7 +211,7 @@ impl Records {
 
     /// Returns the level-2 table over the GiB of a place.
     pub(crate) fn middle(&self, place: u32) -> &Middle {
-        &self.middles[(place / (2 * PART_PLACES)) as usize]
+        &self.middles[(place / GIB_PLACES) as usize]
     }
 
     /// Returns the number of places.

@@ -35,8 +35,8 @@ fn the_tables_of_a_lazy_region_count_for_a_request() {
     let [_near, far] = near_and_far(&vm);
     let _all = fill(&vm);
     drop(far);
-    // One page, a leaf table, a level-2 table and a frame of records.
-    let region = vm.vmalloc(4 * PAGE_BYTES).unwrap();
+    // One page, a leaf table, a level-2 table and its two frames of records.
+    let region = vm.vmalloc(5 * PAGE_BYTES).unwrap();
     assert_eq!(vm.stats().frames_free, 0);
     drop(region);
     assert!(vm.check().is_sound());
@@ -52,8 +52,8 @@ fn the_tables_above_a_cached_table_count_for_a_request() {
     vm.modes().set_pools(PoolMode::Off);
     let _last = fill(&vm);
     assert_eq!((vm.stats().frames_free, vm.stats().table_pages_cached), (0, 1));
-    // A leaf table, a level-2 table and a frame of records.
-    let region = vm.vmalloc(3 * PAGE_BYTES).unwrap();
+    // A leaf table, a level-2 table and its two frames of records.
+    let region = vm.vmalloc(4 * PAGE_BYTES).unwrap();
     assert_eq!(vm.stats().frames_free, 0);
     drop(region);
     assert!(vm.check().is_sound());

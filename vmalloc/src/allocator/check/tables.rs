@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::page::{Frame, LARGE_PAGES, Page};
 use crate::paging::Entry;
 use crate::paging::record::{Owners, PlaceState, TableRecord};
-use crate::paging::records::PART_PLACES;
+use crate::paging::records::GIB_PLACES;
 use crate::region::{RegionInfo, RegionState};
 use crate::stats::Stats;
 use crate::{paging, raw};
@@ -45,7 +45,7 @@ pub(super) fn check<M: Machine>(core: &Core<M>, audit: &mut Audit, stats: &Stats
     let mut found = Found { is_lazy: stats.areas_lazy > 0, ..Found::default() };
     let records = &core.tables.records;
     let mut upper = None;
-    for place in (0..records.places()).step_by(2 * PART_PLACES as usize) {
+    for place in (0..records.places()).step_by(GIB_PLACES as usize) {
         let page = records.page(place).max(core.window.start());
         if upper.map(|(index, _)| index) != Some(page.p4_index()) {
             let table = check_upper(core, audit, &mut found, page);
@@ -129,7 +129,7 @@ fn check_gib<M: Machine>(
         check_frame(core, audit, frame, FrameState::Records, page);
     }
     let mut used = 0;
-    for at in 0..2 * PART_PLACES {
+    for at in 0..GIB_PLACES {
         used += u32::from(check_place(core, audit, found, entry.frame(), place + at));
     }
     let counted = records.middle(place).used();
